@@ -1,0 +1,2 @@
+//! The program `cpm`.
+fn main() {}

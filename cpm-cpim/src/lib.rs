@@ -1,0 +1,1 @@
+//! Message bodies of CPM: CPIM, IMDN and their relatives, as pure functions.

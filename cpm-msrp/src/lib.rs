@@ -1,0 +1,1 @@
+//! MSRP as pure state machines, without any IO.

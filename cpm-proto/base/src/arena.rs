@@ -1,0 +1,176 @@
+//! Typed handles and the tables they point into. A stale handle finds nothing; it never finds another object.
+
+use crate::Token;
+use slotmap::{DefaultKey, Key, KeyData, SecondaryMap, SlotMap};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+
+/// Typed key into an [`Arena<T>`]; 8 bytes, `Copy`, stale use is detected.
+pub struct Handle<T> {
+    key: DefaultKey,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T> Handle<T> {
+    fn new(key: DefaultKey) -> Self {
+        Self { key, kind: PhantomData }
+    }
+
+    /// The bits of the handle, for use as the [`Token`] of an effect.
+    pub fn token(self) -> Token {
+        Token(self.key.data().as_ffi())
+    }
+
+    /// The handle with these bits. Any bits are safe: unknown ones find nothing.
+    pub fn of_token(token: Token) -> Self {
+        Self::new(KeyData::from_ffi(token.0).into())
+    }
+}
+
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Handle<T> {}
+impl<T> PartialEq for Handle<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+impl<T> Eq for Handle<T> {}
+impl<T> PartialOrd for Handle<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<T> Ord for Handle<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+impl<T> Hash for Handle<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
+}
+impl<T> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.key.data())
+    }
+}
+
+/// Table of objects reached by [`Handle`]. Iteration order is that of the slots: deterministic.
+#[derive(Debug, Clone)]
+pub struct Arena<T> {
+    slots: SlotMap<DefaultKey, T>,
+}
+
+impl<T> Default for Arena<T> {
+    fn default() -> Self {
+        Self { slots: SlotMap::new() }
+    }
+}
+
+impl<T> Arena<T> {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts `value` in and gives its handle.
+    pub fn insert(&mut self, value: T) -> Handle<T> {
+        Handle::new(self.slots.insert(value))
+    }
+
+    /// Takes the object out; `None` for a stale handle.
+    pub fn remove(&mut self, handle: Handle<T>) -> Option<T> {
+        self.slots.remove(handle.key)
+    }
+
+    /// The object; `None` for a stale handle.
+    pub fn get(&self, handle: Handle<T>) -> Option<&T> {
+        self.slots.get(handle.key)
+    }
+
+    /// The object, to change it; `None` for a stale handle.
+    pub fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut T> {
+        self.slots.get_mut(handle.key)
+    }
+
+    /// Whether the handle is live.
+    pub fn contains(&self, handle: Handle<T>) -> bool {
+        self.slots.contains_key(handle.key)
+    }
+
+    /// Number of live objects.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether nothing is live.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// All live objects, in slot order.
+    pub fn iter(&self) -> impl Iterator<Item = (Handle<T>, &T)> {
+        self.slots.iter().map(|(key, value)| (Handle::new(key), value))
+    }
+
+    /// All live objects, to change them, in slot order.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Handle<T>, &mut T)> {
+        self.slots.iter_mut().map(|(key, value)| (Handle::new(key), value))
+    }
+}
+
+/// What an upper layer hangs on a lower layer's objects, by their handle.
+#[derive(Debug, Clone)]
+pub struct Side<T, V> {
+    slots: SecondaryMap<DefaultKey, V>,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T, V> Default for Side<T, V> {
+    fn default() -> Self {
+        Self { slots: SecondaryMap::new(), kind: PhantomData }
+    }
+}
+
+impl<T, V> Side<T, V> {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Hangs `value` on `handle`; gives what hung there before.
+    pub fn insert(&mut self, handle: Handle<T>, value: V) -> Option<V> {
+        self.slots.insert(handle.key, value)
+    }
+
+    /// Takes off what hangs on `handle`.
+    pub fn remove(&mut self, handle: Handle<T>) -> Option<V> {
+        self.slots.remove(handle.key)
+    }
+
+    /// What hangs on `handle`.
+    pub fn get(&self, handle: Handle<T>) -> Option<&V> {
+        self.slots.get(handle.key)
+    }
+
+    /// What hangs on `handle`, to change it.
+    pub fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut V> {
+        self.slots.get_mut(handle.key)
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether nothing hangs here.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}

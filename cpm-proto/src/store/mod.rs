@@ -1,0 +1,3 @@
+//! Storage as the core sees it.
+
+pub mod engine;

@@ -1,0 +1,1 @@
+//! Bodies of the fuzz targets as plain functions, so that corpora replay under cargo test.

@@ -1,0 +1,1 @@
+//! Durable storage engines behind the Store effect of cpm-proto.

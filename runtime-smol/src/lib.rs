@@ -1,0 +1,1 @@
+//! CPM on smol: sockets, timer and tasks around the pure core.

@@ -1,0 +1,1 @@
+//! CPM on tokio: sockets, timer and tasks around the pure core.

@@ -1,0 +1,1 @@
+//! Checks that span the tree: requirement coverage and layout.
