@@ -1,4 +1,20 @@
-//! The CPM functions (client, participating function) and the `Node` that holds them, without any IO.
+//! The CPM functions (client, participating function) and the [`Node`] that holds them, without any IO.
 
+pub mod client;
+mod config;
 pub mod effect;
+mod error;
+mod event;
+mod input;
+mod limits;
+mod node;
 pub mod store;
+
+pub use config::{
+    Account, Config, DigestAlgorithm, Policy, RegistrarPolicy, Secret, ServerConfig, UserSecret,
+};
+pub use error::Error;
+pub use event::{ClientEvent, Direction, Event, Received};
+pub use input::{Input, Output, Rest};
+pub use limits::Limits;
+pub use node::{Node, Stats};
