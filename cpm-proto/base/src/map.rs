@@ -1,5 +1,8 @@
 //! Hash maps that chosen keys cannot flood and that still behave the same for the same seed.
 
+// The one place where the std map is named: wrapped so that its order never shows.
+#![allow(clippy::disallowed_types)]
+
 use siphasher::sip::SipHasher13;
 use std::borrow::Borrow;
 use std::collections::HashMap;
