@@ -7,6 +7,15 @@ use bytes::Bytes;
 use cpm_base::Now;
 use std::time::Duration;
 
+/// Longest key of a record and longest name of an object, in bytes. The shortest is one byte.
+pub const KEY_LIMIT: usize = 1024;
+
+/// Longest value of a record and longest piece appended to an object at once, in bytes.
+pub const VALUE_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Most operations in a batch.
+pub const BATCH_LIMIT: usize = 4096;
+
 /// How safe a batch must be before its answer may be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
@@ -49,7 +58,8 @@ pub enum StoreOp {
         /// From the end.
         reverse: bool,
     },
-    /// Fails the batch unless the record has this version; a lease check is this. Answer: `Done`.
+    /// Fails the batch unless the record has this version (0: is not there); a lease check is this. Answer:
+    /// `Done`.
     Check {
         /// The key.
         key: Bytes,
@@ -65,7 +75,8 @@ pub enum StoreOp {
         /// What must be there.
         expect: Expect,
     },
-    /// Deletes a record; no error if there is none and `expect` allows it. Answer: `Done`.
+    /// Deletes a record; no error if there is none and `expect` allows it. A later `Put` begins at version 1
+    /// again. Answer: `Done`.
     Delete {
         /// The key.
         key: Bytes,
@@ -150,13 +161,44 @@ pub enum StoreError {
     /// What was read makes no sense.
     #[error("the store holds damaged data")]
     Corrupt,
+    /// The batch breaks a rule of the boundary: an empty key, or something beyond [`KEY_LIMIT`],
+    /// [`VALUE_LIMIT`] or [`BATCH_LIMIT`]. The fault is the caller's.
+    #[error("the batch is beyond the limits of the store")]
+    Invalid,
+}
+
+/// Refuses what no engine may take; every engine calls it first.
+///
+/// # Errors
+///
+/// `Invalid`.
+pub fn check_batch(batch: &[StoreOp]) -> Result<(), StoreError> {
+    let key_fits = |key: &Bytes| !key.is_empty() && key.len() <= KEY_LIMIT;
+    let fits = |op: &StoreOp| match op {
+        StoreOp::Get { key } | StoreOp::Check { key, .. } | StoreOp::Delete { key, .. } => key_fits(key),
+        StoreOp::Put { key, value, .. } => key_fits(key) && value.len() <= VALUE_LIMIT,
+        StoreOp::Append { object, data, .. } => key_fits(object) && data.len() <= VALUE_LIMIT,
+        StoreOp::Read { object, .. } | StoreOp::Drop { object } => key_fits(object),
+        // The bounds of a range are no keys: an empty or a longer one is meaningful.
+        StoreOp::Scan { .. } => true,
+    };
+    if batch.len() <= BATCH_LIMIT && batch.iter().all(fits) { Ok(()) } else { Err(StoreError::Invalid) }
 }
 
 /// A storage engine. A driver calls it off the protocol thread.
 pub trait StoreEngine {
     /// All or nothing; visible at once, durable only after `sync`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`StoreError`]; nothing was changed.
     fn apply(&mut self, now: Now, batch: &[StoreOp]) -> Result<Vec<StoreAnswer>, StoreError>;
 
-    /// Makes everything applied so far as safe as asked.
+    /// Makes everything applied so far as safe as asked. After an error nobody knows what is safe: the engine
+    /// must not be written to any more.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Full` or `Corrupt`.
     fn sync(&mut self, durability: Durability) -> Result<(), StoreError>;
 }

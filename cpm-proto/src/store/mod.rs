@@ -1,3 +1,4 @@
 //! Storage as the core sees it.
 
 pub mod engine;
+pub mod mem;
