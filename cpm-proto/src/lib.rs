@@ -8,6 +8,7 @@ mod event;
 mod input;
 mod limits;
 mod node;
+pub mod service;
 pub mod store;
 
 pub use config::{
