@@ -9,6 +9,8 @@ mod map;
 mod now;
 mod probe;
 mod rng;
+mod segments;
+pub mod shell;
 mod token;
 mod wheel;
 
@@ -19,5 +21,6 @@ pub use map::{HashSeed, SeededMap};
 pub use now::Now;
 pub use probe::{Probe, ProbeKind, ProbeRing};
 pub use rng::Rng;
+pub use segments::Segments;
 pub use token::Token;
 pub use wheel::{TimerId, Wheel};
