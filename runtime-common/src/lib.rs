@@ -1,1 +1,14 @@
-//! What touches the operating system but no runtime: UDP batches, the engine thread, probes to tracing.
+//! What touches the operating system but no runtime: sockets before a runtime has them, UDP batches, clocks,
+//! the queue of ready sockets, the engine thread, probes to tracing; and the types that both runtimes' users
+//! see. It never names tokio or smol.
+
+mod clock;
+mod error;
+pub mod net;
+pub mod probes;
+pub mod ready;
+pub mod udp;
+
+pub use clock::{seed, stamp};
+pub use error::{Label, RunError, StartError};
+pub use net::Listen;
