@@ -24,7 +24,9 @@ impl<T> Handle<T> {
 
     /// The handle with these bits. Any bits are safe: unknown ones find nothing.
     pub fn of_token(token: Token) -> Self {
-        Self::new(KeyData::from_ffi(token.0).into())
+        let key = KeyData::from_ffi(token.0);
+        // The conversion mends bits that no key has; only the exact bits may find something.
+        Self::new(if key.as_ffi() == token.0 { key.into() } else { DefaultKey::null() })
     }
 }
 
@@ -174,3 +176,7 @@ impl<T, V> Side<T, V> {
         self.slots.is_empty()
     }
 }
+
+#[cfg(test)]
+#[path = "arena_tests.rs"]
+mod tests;

@@ -89,3 +89,7 @@ impl<K: Eq + Hash, V> SeededMap<K, V> {
         self.map.is_empty()
     }
 }
+
+#[cfg(test)]
+#[path = "map_tests.rs"]
+mod tests;

@@ -71,3 +71,7 @@ impl ProbeRing {
         self.lost
     }
 }
+
+#[cfg(test)]
+#[path = "probe_tests.rs"]
+mod tests;

@@ -81,3 +81,7 @@ impl Rng {
         out
     }
 }
+
+#[cfg(test)]
+#[path = "rng_tests.rs"]
+mod tests;
