@@ -1,6 +1,6 @@
 //! One suite for every engine: the meaning of [`StoreEngine`], case by case and against a naive model.
 
-pub mod model;
+pub(crate) mod model;
 mod objects;
 mod records;
 mod scans;
@@ -11,7 +11,7 @@ use cpm_proto::store::engine::{Durability, Expect, StoreAnswer, StoreEngine, Sto
 use std::time::{Duration, Instant};
 
 /// An engine under test that can be closed in good order and opened again.
-pub trait Subject {
+pub(crate) trait Subject {
     /// The open engine.
     fn engine(&mut self) -> &mut dyn StoreEngine;
 
@@ -32,79 +32,79 @@ pub trait Subject {
 }
 
 /// A named case; it gets an empty engine.
-pub type Case = (&'static str, fn(&mut dyn Subject));
+pub(crate) type Case = (&'static str, fn(&mut dyn Subject));
 
 /// All cases.
-pub fn cases() -> impl Iterator<Item = &'static Case> {
+pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
     records::CASES.iter().chain(scans::CASES).chain(objects::CASES)
 }
 
 /// Both clocks.
-pub fn now() -> Now {
+pub(crate) fn now() -> Now {
     Now { mono: Instant::now(), unix: Duration::from_secs(1_700_000_000) }
 }
 
-pub fn get(key: &str) -> StoreOp {
+pub(crate) fn get(key: &str) -> StoreOp {
     StoreOp::Get { key: Bytes::copy_from_slice(key.as_bytes()) }
 }
 
-pub fn put(key: &str, value: &str, expect: Expect) -> StoreOp {
+pub(crate) fn put(key: &str, value: &str, expect: Expect) -> StoreOp {
     let (key, value) = (key.as_bytes(), value.as_bytes());
     StoreOp::Put { key: Bytes::copy_from_slice(key), value: Bytes::copy_from_slice(value), expect }
 }
 
-pub fn delete(key: &str, expect: Expect) -> StoreOp {
+pub(crate) fn delete(key: &str, expect: Expect) -> StoreOp {
     StoreOp::Delete { key: Bytes::copy_from_slice(key.as_bytes()), expect }
 }
 
-pub fn check(key: &str, version: u64) -> StoreOp {
+pub(crate) fn check(key: &str, version: u64) -> StoreOp {
     StoreOp::Check { key: Bytes::copy_from_slice(key.as_bytes()), version }
 }
 
-pub fn scan(from: &str, to: &str, limit: u32, reverse: bool) -> StoreOp {
+pub(crate) fn scan(from: &str, to: &str, limit: u32, reverse: bool) -> StoreOp {
     let (from, to) = (from.as_bytes(), to.as_bytes());
     StoreOp::Scan { from: Bytes::copy_from_slice(from), to: Bytes::copy_from_slice(to), limit, reverse }
 }
 
-pub fn append(object: &str, at: u64, data: &str) -> StoreOp {
+pub(crate) fn append(object: &str, at: u64, data: &str) -> StoreOp {
     let (object, data) = (object.as_bytes(), data.as_bytes());
     StoreOp::Append { object: Bytes::copy_from_slice(object), at, data: Bytes::copy_from_slice(data) }
 }
 
-pub fn read(object: &str, at: u64, limit: u32) -> StoreOp {
+pub(crate) fn read(object: &str, at: u64, limit: u32) -> StoreOp {
     StoreOp::Read { object: Bytes::copy_from_slice(object.as_bytes()), at, limit }
 }
 
-pub fn drop_object(object: &str) -> StoreOp {
+pub(crate) fn drop_object(object: &str) -> StoreOp {
     StoreOp::Drop { object: Bytes::copy_from_slice(object.as_bytes()) }
 }
 
-pub fn value(version: u64, value: &str) -> StoreAnswer {
+pub(crate) fn value(version: u64, value: &str) -> StoreAnswer {
     StoreAnswer::Value(Some((version, Bytes::copy_from_slice(value.as_bytes()))))
 }
 
-pub fn nothing() -> StoreAnswer {
+pub(crate) fn nothing() -> StoreAnswer {
     StoreAnswer::Value(None)
 }
 
-pub fn written(version: u64) -> StoreAnswer {
+pub(crate) fn written(version: u64) -> StoreAnswer {
     StoreAnswer::Written { version }
 }
 
-pub fn rows(rows: &[(&str, u64, &str)], more: bool) -> StoreAnswer {
+pub(crate) fn rows(rows: &[(&str, u64, &str)], more: bool) -> StoreAnswer {
     let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     StoreAnswer::Rows { rows: rows.iter().map(|(k, n, v)| (bytes(k), *n, bytes(v))).collect(), more }
 }
 
-pub fn piece(data: &str, length: u64) -> StoreAnswer {
+pub(crate) fn piece(data: &str, length: u64) -> StoreAnswer {
     StoreAnswer::Piece { data: Bytes::copy_from_slice(data.as_bytes()), length }
 }
 
-pub fn conflict(op: u16, current: u64) -> Result<Vec<StoreAnswer>, StoreError> {
+pub(crate) fn conflict(op: u16, current: u64) -> Result<Vec<StoreAnswer>, StoreError> {
     Err(StoreError::Conflict { op, current })
 }
 
 /// Syncs as strongly as an engine of one machine can.
-pub fn sync(subject: &mut dyn Subject) {
+pub(crate) fn sync(subject: &mut dyn Subject) {
     subject.engine().sync(Durability::Local).unwrap();
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// A step of a run.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// Apply a batch.
     Batch(Vec<StoreOp>),
     /// Sync.
@@ -16,7 +16,7 @@ pub enum Step {
 }
 
 /// Runs of mostly small batches over few keys, so that they meet.
-pub fn runs() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn runs() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         30 => prop::collection::vec(ops(), 0..6).prop_map(Step::Batch),
         4 => Just(Step::Sync),
@@ -138,7 +138,7 @@ impl Model {
 }
 
 /// Plays a run on an empty engine; every answer must be the model's.
-pub fn play(subject: &mut dyn Subject, run: &[Step]) -> Result<(), TestCaseError> {
+pub(crate) fn play(subject: &mut dyn Subject, run: &[Step]) -> Result<(), TestCaseError> {
     let mut model = Model::default();
     for step in run {
         match step {

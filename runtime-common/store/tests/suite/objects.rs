@@ -5,7 +5,7 @@ use Expect::Any;
 use StoreAnswer::Done;
 use cpm_proto::store::engine::KEY_LIMIT;
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("there is no object", |s| {
         assert_eq!(s.one(read("o", 0, 10)), piece("", 0));
         assert_eq!(s.one(read("o", 7, 10)), piece("", 0));

@@ -5,7 +5,7 @@ use Expect::{Absent, Any, Version};
 use StoreAnswer::Done;
 use cpm_proto::store::engine::{BATCH_LIMIT, KEY_LIMIT};
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("an empty store has nothing", |s| {
         assert_eq!(s.one(get("k")), nothing());
     }),

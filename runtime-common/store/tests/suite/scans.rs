@@ -8,7 +8,7 @@ fn fill(s: &mut dyn Subject, keys: &[&str]) {
     s.apply(&batch).unwrap();
 }
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("a scan of nothing", |s| {
         assert_eq!(s.one(scan("a", "z", 10, false)), rows(&[], false));
         assert_eq!(s.one(scan("a", "z", 10, true)), rows(&[], false));
