@@ -1,0 +1,2 @@
+//! CPIM.
+fn main() {}
