@@ -3,6 +3,8 @@
 //! see. It never names tokio or smol.
 
 mod clock;
+pub mod driver;
+mod ending;
 mod error;
 pub mod net;
 pub mod probes;
@@ -10,5 +12,7 @@ pub mod ready;
 pub mod udp;
 
 pub use clock::{seed, stamp};
+pub use driver::{Address, DriverOptions, DriverStats, Handler, Stopping};
+pub use ending::{Ended, Ending};
 pub use error::{Label, RunError, StartError};
 pub use net::Listen;

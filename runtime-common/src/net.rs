@@ -3,10 +3,11 @@
 
 use crate::StartError;
 use crate::error::Label;
+use crate::udp::AsSystem;
 use cpm_base::{FlowDown, Transport};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 /// Connections the kernel may hold for us before we accept them.
 const BACKLOG: i32 = 1024;
@@ -135,21 +136,26 @@ fn is_in_progress(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-/// How a connect ended, asked once the stream became writable: its local address, or why it failed.
-pub fn connected(
-    pending: io::Result<Option<io::Error>>,
-    local: io::Result<SocketAddr>,
-) -> io::Result<SocketAddr> {
-    match pending? {
-        Some(error) => Err(error),
-        None => local,
+/// How a connect ended, asked once the stream became writable: why it failed, or its local address.
+/// `WouldBlock` while it has not ended.
+pub fn connected(stream: &impl AsSystem) -> io::Result<SocketAddr> {
+    let socket = SockRef::from(stream);
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
     }
+    match socket.peer_addr() {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Err(error) => return Err(error),
+    }
+    socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
-/// Settings of an accepted stream: non-blocking, and small messages are not held back (TCP_NODELAY).
-pub fn prepare_accepted(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nonblocking(true)?;
-    stream.set_nodelay(true)
+/// Tells the peer that no more bytes come, and leaves the other direction open.
+pub fn shut_write(stream: &impl AsSystem) -> io::Result<()> {
+    SockRef::from(stream).shutdown(Shutdown::Write)
 }
 
 /// `local` with an unspecified IP address replaced by the one that packets towards `towards` leave from. Without

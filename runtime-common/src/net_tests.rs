@@ -68,8 +68,8 @@ fn a_refused_connect_is_told_from_the_rest() {
         Ok(stream) => {
             let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
             loop {
-                if let Err(error) = connected(stream.take_error(), stream.peer_addr())
-                    && error.kind() != io::ErrorKind::NotConnected
+                if let Err(error) = connected(&stream)
+                    && error.kind() != io::ErrorKind::WouldBlock
                 {
                     break error;
                 }

@@ -33,6 +33,15 @@ pub struct UdpStats {
     pub dropped: u64,
 }
 
+impl UdpStats {
+    /// Adds the counters of another socket.
+    pub fn add(&mut self, other: Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+        self.dropped += other.dropped;
+    }
+}
+
 /// The state of one datagram socket beside the socket itself.
 pub struct UdpBatch {
     state: UdpSocketState,
