@@ -3,8 +3,9 @@
 //! see. It never names tokio or smol.
 
 mod clock;
-pub mod driver;
 mod ending;
+pub mod driver;
+pub mod engine;
 mod error;
 pub mod net;
 pub mod probes;
