@@ -1,0 +1,164 @@
+//! A position in one header field value or URI, and the rules of RFC 3261 §25.1 that all of them share.
+
+use super::tables::{TOKEN, is};
+use crate::{Fault, ParseError, ParseKind};
+
+/// A value that can be read at a cursor.
+pub(crate) trait Read<'a>: Sized {
+    /// Reads one value and leaves the cursor behind it.
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ParseError>;
+
+    /// Reads a text that is one value, with white space around it.
+    fn read_all(text: &'a str) -> Result<Self, ParseError> {
+        let mut cursor = Cursor::new(text);
+        cursor.white();
+        let value = Self::read(&mut cursor)?;
+        cursor.finish()?;
+        Ok(value)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(crate) fn is_end(&self) -> bool {
+        self.at >= self.text.len()
+    }
+
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// The octet after the next.
+    pub(crate) fn peek_second(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at.saturating_add(1)).copied()
+    }
+
+    pub(crate) fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    /// The text from `start` to here.
+    pub(crate) fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or("")
+    }
+
+    /// Moves forward, at most to the end.
+    pub(crate) fn advance(&mut self, octets: usize) {
+        self.at = self.at.saturating_add(octets).min(self.text.len());
+    }
+
+    pub(crate) fn eat(&mut self, octet: u8) -> bool {
+        let found = self.peek() == Some(octet);
+        if found {
+            self.at = self.at.saturating_add(1);
+        }
+        found
+    }
+
+    pub(crate) fn fail(&self, fault: Fault) -> ParseError {
+        ParseError::new(ParseKind::Syntax(fault), self.at)
+    }
+
+    pub(crate) fn expect(&mut self, octet: u8, fault: Fault) -> Result<(), ParseError> {
+        if self.eat(octet) { Ok(()) } else { Err(self.fail(fault)) }
+    }
+
+    /// Skips SP and HTAB; a folded line was turned into spaces before.
+    pub(crate) fn white(&mut self) {
+        while let Some(b' ' | b'\t') = self.peek() {
+            self.at = self.at.saturating_add(1);
+        }
+    }
+
+    /// A separator with white space on both sides, as `COMMA`, `SEMI`, `EQUAL` and `SLASH` of RFC 3261 §25.1.
+    pub(crate) fn separator(&mut self, octet: u8) -> bool {
+        let before = self.at;
+        self.white();
+        let found = self.eat(octet);
+        if found {
+            self.white();
+        } else {
+            self.at = before;
+        }
+        found
+    }
+
+    /// Only white space is left.
+    pub(crate) fn finish(&mut self) -> Result<(), ParseError> {
+        self.white();
+        if self.is_end() { Ok(()) } else { Err(self.fail(Fault::Trailing)) }
+    }
+
+    /// The longest run of octets of the classes, perhaps empty.
+    pub(crate) fn run(&mut self, classes: u16) -> &'a str {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or(&[]);
+        let length = rest.iter().position(|octet| !is(*octet, classes)).unwrap_or(rest.len());
+        let start = self.at;
+        self.advance(length);
+        self.since(start)
+    }
+
+    /// `token`.
+    pub(crate) fn token(&mut self) -> Result<&'a str, ParseError> {
+        let token = self.run(TOKEN);
+        if token.is_empty() { Err(self.fail(Fault::Token)) } else { Ok(token) }
+    }
+
+    /// `quoted-string`; the result has its quotes and escapes.
+    pub(crate) fn quoted(&mut self) -> Result<&'a str, ParseError> {
+        let start = self.at;
+        self.expect(b'"', Fault::QuotedString)?;
+        loop {
+            match self.peek() {
+                None => return Err(self.fail(Fault::QuotedString)),
+                Some(b'"') => {
+                    self.advance(1);
+                    return Ok(self.since(start));
+                }
+                // A quoted pair is a backslash and any ASCII octet but CR and LF, NUL included.
+                Some(b'\\') => match self.peek_second() {
+                    Some(b'\r' | b'\n') | None => return Err(self.fail(Fault::QuotedString)),
+                    Some(second) if second.is_ascii() => self.advance(2),
+                    Some(_) => return Err(self.fail(Fault::QuotedString)),
+                },
+                Some(b'\t') => self.advance(1),
+                Some(control) if control.is_ascii_control() => return Err(self.fail(Fault::QuotedString)),
+                Some(_) => self.advance(1),
+            }
+        }
+    }
+
+    /// Digits of a number not above `max`, which is an error with [`Fault::Range`].
+    pub(crate) fn number(&mut self, max: u64) -> Result<u64, ParseError> {
+        let start = *self;
+        match self.number_or_above()? {
+            Some(value) if value <= max => Ok(value),
+            _ => Err(start.fail(Fault::Range)),
+        }
+    }
+
+    /// Digits of a number; `None` if it does not fit.
+    pub(crate) fn number_or_above(&mut self) -> Result<Option<u64>, ParseError> {
+        let start = self.at;
+        let mut value = Some(0_u64);
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            let digit = u64::from(digit.saturating_sub(b'0'));
+            value = value.and_then(|value| value.checked_mul(10)).and_then(|value| value.checked_add(digit));
+            self.at = self.at.saturating_add(1);
+        }
+        if self.at == start { Err(self.fail(Fault::Number)) } else { Ok(value) }
+    }
+}

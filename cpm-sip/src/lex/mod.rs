@@ -1,0 +1,19 @@
+//! Reading octets: character classes, a cursor over one value, and the scan that splits a head into fields.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions
+    )
+)]
+
+mod cursor;
+mod head;
+mod tables;
+
+pub(crate) use cursor::{Cursor, Read};
+pub(crate) use head::{Scan, Span, StartLine, content_length, scan};
+pub(crate) use tables::{HEADER_CHAR, HOST, PARAM_CHAR, PASSWORD, TOKEN, URI_CHAR, USER, WORD, is, is_token};
