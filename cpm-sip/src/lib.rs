@@ -4,14 +4,20 @@
 //! messages are built by [`Head`], forwarded ones by [`Edit`]. Sources: RFC 3261, RFC 3581, RFC 3840, RFC 3841,
 //! RFC 3966, RFC 4475, RFC 5118, RFC 5626, RFC 6026, RFC 8760.
 
+pub mod auth;
+pub mod endpoint;
 mod error;
+mod flow;
 pub mod framing;
 pub mod header;
 mod lex;
 mod limits;
 pub mod msg;
+pub mod register;
+pub mod txn;
 pub mod uri;
 
+pub use endpoint::{Config, Endpoint, Error};
 pub use error::{Fault, ParseError, ParseKind, Status, reason_phrase};
 pub use framing::{Datagram, Frame, FrameError, StreamFramer};
 pub use limits::Limits;
