@@ -77,8 +77,12 @@ fn main() -> std::io::Result<()> {
 }
 
 impl Driver {
-    /// One turn: wait, take in, fire timers, carry out.
+    /// One turn: fire timers, carry out, wait, take in.
     fn turn(&mut self) {
+        self.shell.handle_timeout(now(), 256);
+        while let Some(output) = self.shell.poll_output() {
+            self.carry_out(output);
+        }
         let wait = match self.shell.poll_timeout() {
             Some((at, _)) => at.saturating_duration_since(Instant::now()),
             None => Duration::from_secs(3_600),
@@ -93,10 +97,6 @@ impl Driver {
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => unreachable!("the driver holds a sender itself"),
-        }
-        self.shell.handle_timeout(now(), 256);
-        while let Some(output) = self.shell.poll_output() {
-            self.carry_out(output);
         }
     }
 

@@ -3,8 +3,8 @@
 //! see. It never names tokio or smol.
 
 mod clock;
-mod ending;
 pub mod driver;
+mod ending;
 pub mod engine;
 mod error;
 pub mod net;
