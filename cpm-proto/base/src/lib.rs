@@ -1,6 +1,19 @@
-//! The contract that all CPM machines share, and what every one of them needs: two clocks stamped from
-//! outside, flows, timers, typed handles, seeded randomness and maps, and [`shell`], the IO-free half of a
-//! driver. Nothing here touches a socket, a file, a thread or a clock (architecture §2, §3).
+//! The contract that all CPM machines share, and what every one of them needs. Nothing here touches a socket, a
+//! file, a thread or a clock (docs/architecture.md, "Sans-IO is law").
+//!
+//! | part | what for |
+//! |---|---|
+//! | [`Machine`], [`FlowMachine`] | the traits that drivers, the simulator and the fuzzers use |
+//! | [`Now`], [`Monotonic`] | the two clocks, stamped from outside once a turn |
+//! | [`FlowInput`], [`FlowOutput`] | the language of sockets, the same for every protocol |
+//! | [`shell`] | the IO-free half of a driver: connections, write buffers, limits |
+//! | [`Wheel`] | timers: arm, cancel and next deadline in constant time |
+//! | [`Arena`], [`Handle`], [`Side`], [`Token`] | objects and typed keys that go stale instead of wrong |
+//! | [`SeededMap`], [`Rng`] | hashing and randomness from the node's seed: unguessable and repeatable |
+//! | [`RecvBuf`], [`Segments`] | bytes on their way in and out, without copies |
+//! | [`ProbeRing`] | what may be observed: numbers, never addresses or text |
+//!
+//! A driver is a loop of six steps; [`shell`] has them, `cpm-proto/examples/blocking.rs` is one in full.
 
 mod arena;
 mod flow;

@@ -10,6 +10,13 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub(crate) usize);
 
+impl HostId {
+    /// The host added at this place, from 0.
+    pub fn of(place: usize) -> Self {
+        Self(place)
+    }
+}
+
 /// Takes what a machine puts out that is no flow's business: answers effects, keeps events for the test.
 pub trait Handler<M: FlowMachine> {
     /// Takes one output.

@@ -16,6 +16,7 @@
 mod datagram;
 mod host;
 mod link;
+mod node;
 mod store;
 mod stream;
 mod trace;
@@ -23,6 +24,7 @@ mod world;
 
 pub use host::{Handler, HostId};
 pub use link::Link;
+pub use node::{NodeHost, Noted};
 pub use store::{SimStore, StoreFaults};
 pub use trace::Counts;
 pub use world::World;
