@@ -2,45 +2,19 @@
 
 use crate::Limits;
 use cpm_base::Transport;
+pub use cpm_sip::auth::{Algorithm as DigestAlgorithm, Secret};
 use std::net::SocketAddr;
 use std::time::Duration;
-use zeroize::Zeroize;
 
 /// Everything a node is made from. The same configuration, seed and inputs give the same outputs.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Guards against exhaustion.
     pub limits: Limits,
+    /// The SIP endpoint.
+    pub sip: cpm_sip::endpoint::Config,
     /// Present on a node that serves users; absent on one that holds client accounts only.
     pub server: Option<ServerConfig>,
-}
-
-/// A password. Never shown, wiped when dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
-
-impl Secret {
-    /// Takes the password over.
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// The password itself.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
 }
 
 /// One served user: a CPM Address and the password it registers with.
@@ -50,16 +24,6 @@ pub struct UserSecret {
     pub address: String,
     /// Digest password; the digest user name is the user part of the address.
     pub password: Secret,
-}
-
-/// A digest algorithm the registrar offers (RFC 8760).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DigestAlgorithm {
-    /// RFC 8760, preferred.
-    Sha256,
-    /// RFC 3261; for peers that know nothing else.
-    Md5,
 }
 
 /// How the built-in registrar decides (RFC 3261 §10.3).

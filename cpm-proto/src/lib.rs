@@ -8,6 +8,9 @@ mod event;
 mod input;
 mod limits;
 mod node;
+mod participating;
+mod policy;
+mod registrar;
 pub mod service;
 pub mod store;
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
+    /// Readers of CPIM, MIME and IMDN.
+    pub cpim: cpm_cpim::Limits,
     /// Store effects that wait for an answer. Reached: 503 with Retry-After, commands get `Error::Limit`.
     pub effects: usize,
     /// Outputs that wait for the driver. Reached: reading stops, datagrams are dropped, commands get
@@ -36,6 +38,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            cpim: cpm_cpim::Limits::default(),
             effects: 50_000,
             outputs: 16_384,
             store_timeout: Duration::from_secs(5),

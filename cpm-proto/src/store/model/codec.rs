@@ -41,6 +41,13 @@ impl Writer {
         self.bytes(value.as_bytes())
     }
 
+    pub(super) fn optional(&mut self, value: Option<&str>) -> &mut Self {
+        match value {
+            None => self.byte(0),
+            Some(text) => self.byte(1).text(text),
+        }
+    }
+
     pub(super) fn address(&mut self, value: SocketAddr) -> &mut Self {
         match value.ip() {
             IpAddr::V4(ip) => self.bytes(&ip.octets()),
@@ -89,6 +96,14 @@ impl Reader {
 
     pub(super) fn text(&mut self) -> Option<String> {
         String::from_utf8(self.bytes()?.to_vec()).ok()
+    }
+
+    pub(super) fn optional(&mut self) -> Option<Option<String>> {
+        match self.byte()? {
+            0 => Some(None),
+            1 => self.text().map(Some),
+            _ => None,
+        }
     }
 
     pub(super) fn address(&mut self) -> Option<SocketAddr> {

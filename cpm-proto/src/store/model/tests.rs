@@ -1,6 +1,7 @@
 use super::*;
 use bytes::Bytes;
 use cpm_base::Transport;
+use cpm_sip::register::Binding;
 
 fn envelope() -> Envelope {
     Envelope {
@@ -65,15 +66,17 @@ fn foreign_and_short_keys_are_not_ours() {
 #[test]
 fn records_survive_the_store() {
     for source in ["192.0.2.1:5060", "[2001:db8::1]:5061"] {
-        let binding = BindingRecord {
-            contact: "sip:bob@192.0.2.1".into(),
+        let binding = Binding {
+            uri: "sip:bob@192.0.2.1".into(),
             params: ";+sip.instance=\"<urn:uuid:1>\"".into(),
+            instance: Some("urn:uuid:1".into()),
+            reg_id: None,
+            q: Some(500),
             call_id: "c@h".into(),
             cseq: u32::MAX,
-            expires: 1_700_000_000,
-            transport: Transport::Tcp,
-            source: source.parse().unwrap(),
+            expires_at: 1_700_000_000,
         };
+        let binding = BindingRecord { binding, transport: Transport::Tcp, remote: source.parse().unwrap() };
         assert_eq!(BindingRecord::decode(&binding.encode()), Some(binding));
     }
     let seen = SeenRecord { status: 202, queued: true, delivered: false, displayed: true, expires: 77 };

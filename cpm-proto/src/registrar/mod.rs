@@ -1,0 +1,199 @@
+//! The built-in registrar: which Devices of a user can be reached, and how (RFC 3261 §10.3, CONV-REG-004).
+//!
+//! A REGISTER is authenticated, judged by [`Bindings`], made durable and only then answered with 200. The
+//! REGISTERs of one user take turns, so that each is judged by what the one before has left. Bindings over a
+//! stream die with it; those over UDP keep the address their REGISTER came from, whatever NAT is in between.
+
+mod register;
+
+use crate::Limits;
+use crate::config::RegistrarPolicy as Numbers;
+use crate::participating::UserId;
+use crate::policy::Capability;
+use crate::store::model::{BindingRecord, hash128};
+use cpm_base::{FlowId, Now, TimerId};
+use cpm_sip::NameAddr;
+use cpm_sip::endpoint::Target;
+use cpm_sip::register::{Binding, Bindings, RegistrarPolicy};
+use register::Job;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// One Device that can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Device {
+    /// Contact URI: the Request-URI of what is sent to it.
+    pub(crate) contact: String,
+    /// Instance-id, without quotes and brackets.
+    pub(crate) instance: Option<String>,
+    /// What it registered.
+    pub(crate) capability: Capability,
+    /// The way to it.
+    pub(crate) target: Target,
+    /// Preference in thousandths.
+    q: u16,
+}
+
+impl Device {
+    /// Whether both are the same Device (CONV-GEN-021: by instance-id, else by contact).
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.instance, &other.instance) {
+            (Some(a), Some(b)) => a == b,
+            _ => self.contact == other.contact,
+        }
+    }
+}
+
+/// The registration of one user.
+#[derive(Debug, Default)]
+struct Registration {
+    bindings: Bindings,
+    /// The way to each contact.
+    targets: BTreeMap<String, Target>,
+    /// REGISTERs in order; the first one may be waiting for the store.
+    jobs: VecDeque<Job>,
+    timer: Option<TimerId>,
+}
+
+impl Registration {
+    fn keep(&mut self, wanted: impl Fn(&Binding, Option<&Target>) -> bool) -> Vec<Binding> {
+        let targets = &self.targets;
+        let all = self.bindings.list().iter().cloned();
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            all.partition(|binding| wanted(binding, targets.get(&binding.uri)));
+        for binding in &gone {
+            self.targets.remove(&binding.uri);
+        }
+        self.bindings = Bindings::of(kept);
+        gone
+    }
+}
+
+/// All registrations.
+#[derive(Debug)]
+pub(crate) struct Registrar {
+    policy: RegistrarPolicy,
+    by_user: BTreeMap<UserId, Registration>,
+    /// Streams that are up, and who has registered over them.
+    streams: BTreeMap<FlowId, BTreeSet<UserId>>,
+    next_job: u64,
+}
+
+impl Registrar {
+    pub(crate) fn new(numbers: &Numbers, limits: &Limits) -> Self {
+        let policy = RegistrarPolicy {
+            min_expires: numbers.min_expires,
+            default_expires: numbers.default_expires,
+            max_expires: numbers.max_expires,
+            bindings: limits.bindings,
+            ..RegistrarPolicy::default()
+        };
+        Self { policy, by_user: BTreeMap::new(), streams: BTreeMap::new(), next_job: 0 }
+    }
+
+    /// The Devices of a user that can be reached now, the preferred one first. Two contacts of one Device are
+    /// one Device (CONV-GEN-021).
+    pub(crate) fn devices(&self, now: Now, user: UserId) -> Vec<Device> {
+        let Some(registration) = self.by_user.get(&user) else { return Vec::new() };
+        let mut devices: Vec<Device> = Vec::new();
+        // The newest binding of a Device comes last and wins.
+        for binding in registration.bindings.live(now) {
+            let Some(target) = registration.targets.get(&binding.uri) else { continue };
+            let device = device_of(binding, *target);
+            devices.retain(|other| !other.is_same(&device));
+            devices.push(device);
+        }
+        devices.sort_by_key(|device| std::cmp::Reverse(device.q));
+        devices
+    }
+
+    /// The user a stream speaks for: `named` if that user registered over it, else its only user.
+    pub(crate) fn user_of_flow(&self, flow: FlowId, named: Option<UserId>) -> Option<UserId> {
+        let users = self.streams.get(&flow)?;
+        match named {
+            Some(user) if users.contains(&user) => Some(user),
+            _ if users.len() == 1 => users.first().copied(),
+            _ => None,
+        }
+    }
+
+    /// A stream is up.
+    pub(crate) fn stream_up(&mut self, flow: FlowId) {
+        self.streams.insert(flow, BTreeSet::new());
+    }
+
+    /// A stream is gone, and with it what was registered over it.
+    pub(crate) fn stream_down(&mut self, flow: FlowId) -> Vec<(UserId, Vec<Binding>)> {
+        let users = self.streams.remove(&flow).unwrap_or_default();
+        users.into_iter().map(|user| (user, self.drop_flow(user, flow))).collect()
+    }
+
+    fn drop_flow(&mut self, user: UserId, flow: FlowId) -> Vec<Binding> {
+        let Some(registration) = self.by_user.get_mut(&user) else { return Vec::new() };
+        registration.keep(|_, target| target.is_none_or(|target| target.flow != Some(flow)))
+    }
+
+    /// Takes out the bindings of a user that are over.
+    pub(crate) fn expire(&mut self, now: Now, user: UserId) -> Vec<Binding> {
+        let Some(registration) = self.by_user.get_mut(&user) else { return Vec::new() };
+        registration.keep(|binding, _| binding.expires_at > now.unix_secs())
+    }
+
+    /// Takes up a binding found in the store.
+    pub(crate) fn restore(&mut self, user: UserId, record: BindingRecord) {
+        let registration = self.by_user.entry(user).or_default();
+        let target = Target { transport: record.transport, remote: record.remote, flow: None };
+        registration.targets.insert(record.binding.uri.clone(), target);
+        let mut list = registration.bindings.list().to_vec();
+        list.push(record.binding);
+        registration.bindings = Bindings::of(list);
+    }
+
+    /// Users with bindings.
+    pub(crate) fn users(&self) -> Vec<UserId> {
+        self.by_user.keys().copied().collect()
+    }
+
+    /// Whether nobody is registered and no REGISTER is under way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_user.is_empty()
+    }
+
+    /// Number of bindings.
+    pub(crate) fn len(&self) -> usize {
+        self.by_user.values().map(|registration| registration.bindings.list().len()).sum()
+    }
+
+    /// Drops the entry of a user about whom there is nothing left to know.
+    fn tidy(&mut self, user: UserId) {
+        let Some(registration) = self.by_user.get(&user) else { return };
+        if registration.bindings.list().is_empty() && registration.jobs.is_empty() {
+            self.by_user.remove(&user);
+        }
+    }
+}
+
+fn device_of(binding: &Binding, target: Target) -> Device {
+    let text = format!("<{}>{}", binding.uri, binding.params);
+    let capability = NameAddr::parse(&text).map(|address| {
+        let params: Vec<_> =
+            address.params().iter().map(|param| (param.name, param.unquoted().unwrap_or_default())).collect();
+        Capability::of_params(params.iter().map(|(name, value)| (*name, value.as_ref())))
+    });
+    Device {
+        contact: binding.uri.clone(),
+        instance: binding.instance.clone(),
+        capability: capability.unwrap_or_default(),
+        target,
+        q: binding.q.unwrap_or(1000),
+    }
+}
+
+/// The rest of the key of a binding: the Device and its flow, or the contact of one without instance-id.
+fn binding_rest(binding: &Binding) -> [u8; 16] {
+    match &binding.instance {
+        Some(instance) => {
+            hash128(&[b"instance", instance.as_bytes(), &binding.reg_id.unwrap_or(0).to_be_bytes()])
+        }
+        None => hash128(&[b"contact", binding.uri.as_bytes()]),
+    }
+}
