@@ -1,1 +1,6 @@
-//! One suite that every runtime adapter must pass.
+//! One suite that every runtime adapter must pass. The library holds what the suite drives: a small machine
+//! whose behaviour is known, [`Echo`]. The suite itself is in `tests/suite`, compiled once for each runtime.
+
+mod echo;
+
+pub use echo::{Command, Echo, EchoError, EchoHandler, Input, Note};
