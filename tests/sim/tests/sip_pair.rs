@@ -79,7 +79,7 @@ fn request(world: &mut Pair, host: HostId, number: usize) {
     let method =
         [Method::Message, Method::Options, Method::Register, Method::Invite][world.rng().below(4) as usize];
     let udp = world.rng().below(2) == 0;
-    let body = "x".repeat(world.rng().below(900) as usize);
+    let body = "x".repeat(world.rng().below(3_000) as usize);
     let mut head = Head::request(method, "sip:bob@192.0.2.2").unwrap();
     head.push(HeaderId::From, "<sip:alice@example.test>").unwrap();
     head.push(HeaderId::To, "<sip:bob@example.test>").unwrap();

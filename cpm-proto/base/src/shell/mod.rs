@@ -406,4 +406,6 @@ impl<M: FlowMachine> Machine for Shell<M> {
 }
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod tests;

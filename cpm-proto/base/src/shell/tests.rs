@@ -4,10 +4,10 @@ use std::time::Duration;
 
 /// A machine that notes what it is told and puts out what the test asks for.
 #[derive(Debug, Default)]
-struct Probe {
-    seen: Vec<String>,
-    out: VecDeque<FlowOutput>,
-    refuses_reads: bool,
+pub(super) struct Probe {
+    pub(super) seen: Vec<String>,
+    pub(super) out: VecDeque<FlowOutput>,
+    pub(super) refuses_reads: bool,
     pull: VecDeque<Bytes>,
     largest_room: usize,
     deadline: Option<Instant>,
@@ -15,7 +15,17 @@ struct Probe {
 
 #[derive(Debug, thiserror::Error)]
 #[error("refused")]
-struct Refused;
+pub(super) struct Refused;
+
+impl Probe {
+    /// Whether the last news of this flow is that it is up.
+    pub(super) fn is_up(&self, flow: FlowId) -> bool {
+        let (up, down) = (format!("up {} ", flow.0), format!("down {} ", flow.0));
+        let mut news = self.seen.iter().rev();
+        news.find(|line| line.starts_with(&up) || line.starts_with(&down))
+            .is_some_and(|line| line.starts_with(&up))
+    }
+}
 
 impl Machine for Probe {
     type Input = FlowInput;
@@ -78,15 +88,15 @@ impl FlowMachine for Probe {
     }
 }
 
-fn start() -> Now {
+pub(super) fn start() -> Now {
     Now { mono: Instant::now(), unix: Duration::from_secs(1_700_000_000) }
 }
 
-fn peer(last: u8) -> SocketAddr {
+pub(super) fn peer(last: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, last], 40_000))
 }
 
-fn stream(remote: SocketAddr, accepted: bool) -> FlowInfo {
+pub(super) fn stream(remote: SocketAddr, accepted: bool) -> FlowInfo {
     FlowInfo {
         transport: Transport::Tcp,
         local: SocketAddr::from(([198, 51, 100, 1], 5060)),
@@ -136,7 +146,7 @@ fn transmit(shell: &mut Shell<Probe>, flow: FlowId, bytes: usize) {
     shell.machine_mut().out.push_back(FlowOutput::Transmit { flow, to: None, data });
 }
 
-fn accept(shell: &mut Shell<Probe>, now: Now, remote: SocketAddr) -> Option<FlowId> {
+pub(super) fn accept(shell: &mut Shell<Probe>, now: Now, remote: SocketAddr) -> Option<FlowId> {
     shell.attach(now, stream(remote, true))
 }
 
