@@ -11,6 +11,9 @@ mod qop;
 mod secret;
 mod server;
 
+#[cfg(test)]
+mod tests;
+
 pub use algorithm::Algorithm;
 pub use client::{Authenticator, Authorization, Refusal, Role};
 pub use qop::Qop;

@@ -10,6 +10,9 @@ use cpm_base::{FlowDown, FlowId, Now, ProbeKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// A datagram without transaction is answered with less than this times its size (threats 3.6).
+const AMPLIFICATION: usize = 3;
+
 impl Endpoint {
     pub(super) fn datagram(
         &mut self,
@@ -86,8 +89,7 @@ impl Endpoint {
         let Some(head) = reject(data, &error, &self.config.limits) else { return };
         let via = head.header(HeaderId::Via).and_then(|value| Via::parse(value).ok());
         let reply = Reply::new(source.addr, via.as_ref());
-        let hash = self.table.hash_octets(data);
-        if self.answer_once(source, head, reply, hash) {
+        if self.answer_once(source, head, reply, data) {
             self.stats.malformed_answered += 1;
         }
     }
@@ -107,14 +109,16 @@ impl Endpoint {
             let _ = head.push(HeaderId::RetryAfter, after.as_secs().max(1));
         }
         let reply = Reply::new(source.addr, message.via_top().ok().as_ref());
-        let hash = self.table.hash_octets(message.raw());
-        self.answer_once(source, head, reply, hash);
+        self.answer_once(source, head, reply, message.raw());
     }
 
-    fn answer_once(&mut self, source: &Source, head: Head, reply: Reply, hash: u64) -> bool {
-        let tag = self.table.tag(hash);
+    /// No `Server` here, and no answer that is large beside what caused it: whoever sent the request may have
+    /// forged its source.
+    fn answer_once(&mut self, source: &Source, head: Head, reply: Reply, request: &[u8]) -> bool {
+        let tag = self.table.tag(self.table.hash_octets(request));
         let to = reply.to(source.transport.is_reliable());
-        super::wire::response(head, &reply, &tag, self.config.server.as_deref())
-            .is_ok_and(|bytes| self.transmit(source.flow, to, bytes).is_ok())
+        let Ok(answer) = super::wire::response(head, &reply, &tag, None) else { return false };
+        let fits = to.is_none() || answer.len() < request.len().saturating_mul(AMPLIFICATION);
+        fits && self.transmit(source.flow, to, answer).is_ok()
     }
 }

@@ -1,6 +1,11 @@
 //! The endpoint as a black box: bytes and time in, bytes and events out.
 
+mod client;
+mod limits;
+mod pair;
+mod reject;
 mod server;
+mod stream;
 
 use super::{Config, Endpoint, Event, Input, Output};
 use crate::{Head, HeaderId, Limits, Message, Method};
