@@ -1,6 +1,7 @@
 //! What can go wrong before and after a shard runs.
 
 use cpm_base::Transport;
+use cpm_proto::store::engine::StoreError;
 use std::io;
 use std::net::SocketAddr;
 
@@ -48,9 +49,15 @@ pub enum StartError {
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     NoRandomness,
-    /// The machine refused its configuration.
-    #[error("{0}")]
-    Machine(Box<str>),
+    /// Durable state could not be read; nobody is served.
+    #[error("durable state cannot be restored: {0}")]
+    Store(StoreError),
+    /// The shard ended before it had started.
+    #[error("the shard ended while starting: {0}")]
+    Ended(RunError),
+    /// The node refused the account.
+    #[error("the account was refused: {0}")]
+    Account(cpm_proto::Error),
 }
 
 /// Why a call on a handle got no answer.

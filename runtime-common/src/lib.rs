@@ -10,6 +10,7 @@ mod error;
 pub mod net;
 pub mod probes;
 pub mod ready;
+pub mod server;
 pub mod udp;
 
 pub use clock::{seed, stamp};
@@ -17,3 +18,4 @@ pub use driver::{Address, DriverOptions, DriverStats, Handler, Stopping};
 pub use ending::{Ended, Ending};
 pub use error::{Label, RunError, StartError};
 pub use net::Listen;
+pub use server::{ServerOptions, ServerStats};

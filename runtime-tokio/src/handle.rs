@@ -85,7 +85,7 @@ where
     pub fn spawn<H>(
         options: DriverOptions,
         machine: M,
-        handler: impl FnOnce(Inputs<M::Input>) -> H,
+        handler: impl FnOnce(Inputs<M::Input>) -> Result<H, StartError>,
     ) -> Result<Self, StartError>
     where
         H: Handler<M, Command = C, Event = E>,
@@ -105,7 +105,7 @@ where
         let (input_sender, inputs) = unbounded_channel();
         let (event_sender, events) = channel(EVENTS);
         let (ending, ended) = Ending::new();
-        let handler = handler(Inputs { sender: input_sender });
+        let handler = handler(Inputs { sender: input_sender })?;
         let name = options.name.clone();
         let run = move || {
             let mut ending = ending;

@@ -13,7 +13,7 @@ pub(crate) use parts::Parts;
 use crate::participating::Server;
 use crate::{Config, Error, Event, Input, Output, Rest};
 use bytes::Bytes;
-use cpm_base::{FlowId, FlowInput, FlowMachine, FlowOutput, Machine, Now, Rng};
+use cpm_base::{FlowId, FlowInput, FlowMachine, FlowOutput, Machine, Now, Probe, Rng};
 use cpm_sip::endpoint::{self, Endpoint};
 use effects::{Effects, Overdue};
 use parts::parts;
@@ -113,6 +113,11 @@ impl Node {
     /// Counters of the SIP endpoint.
     pub fn sip_stats(&self) -> endpoint::Stats {
         self.sip.stats()
+    }
+
+    /// The next observed fact, if probes are on (`sip.probes` of the configuration).
+    pub fn poll_probe(&mut self) -> Option<Probe> {
+        self.sip.poll_probe()
     }
 
     /// Takes over what the endpoint has to say, until it has nothing left.

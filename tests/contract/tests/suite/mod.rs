@@ -37,11 +37,12 @@ impl Shard {
             .collect();
         let mut options = DriverOptions::new("contract", listen);
         change(&mut options.limits);
-        let handle = Handle::spawn(options, Echo::default(), |inputs| EchoHandler {
-            ask: move |what| {
+        let handle = Handle::spawn(options, Echo::default(), |inputs| {
+            let ask = move |what| {
                 let inputs = inputs.clone();
                 std::thread::spawn(move || inputs.send(cpm_contract::Input::Answer(what)));
-            },
+            };
+            Ok(EchoHandler { ask })
         })?;
         Ok(Self { handle })
     }
