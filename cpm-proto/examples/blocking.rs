@@ -16,7 +16,7 @@ use cpm_proto::{Config, Event, Input, Node, Rest, Secret, ServerConfig, UserSecr
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::io::{Error, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::spawn;
 use std::time::{Duration, Instant, SystemTime};
@@ -47,36 +47,41 @@ struct Driver {
 
 fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5060".to_owned());
-    let users = ["alice", "bob"].map(|name| UserSecret {
-        address: format!("sip:{name}@example.test"),
-        password: Secret::new(format!("{name}-secret")),
-    });
-    let domains = vec!["example.test".to_owned()];
-    let server = ServerConfig { domains, users: users.into(), ..ServerConfig::default() };
-    let node = Node::new(Config { server: Some(server), ..Config::default() }, seed());
-    let (report, reports) = sync_channel(1_024);
-    let engine = start_engine(report.clone());
-    let shell = Shell::new(node, ShellLimits::default());
-    let mut driver = Driver { shell, sockets: HashMap::new(), engine, reports, report };
-
-    let listener = TcpListener::bind(&address)?;
-    let datagrams = UdpSocket::bind(listener.local_addr()?)?;
-    println!("serving sip:example.test on {}, UDP and TCP", listener.local_addr()?);
-    driver.shell.command(now(), |node, now| node.start(now));
-    driver.bind(datagrams)?;
-    let report = driver.report.clone();
-    spawn(move || {
-        // An accept that fails is a connection that was gone before we looked.
-        for stream in listener.incoming().flatten() {
-            report.send(Report::Accepted(stream)).expect("the driver lives as long as the process");
-        }
-    });
+    let (mut driver, local) = Driver::serve(&address)?;
+    println!("serving example.test on {local}, UDP and TCP");
     loop {
         driver.turn();
     }
 }
 
 impl Driver {
+    /// A node for two users, with its sockets and threads.
+    fn serve(address: &str) -> std::io::Result<(Self, SocketAddr)> {
+        let users = ["alice", "bob"].map(|name| UserSecret {
+            address: format!("sip:{name}@example.test"),
+            password: Secret::new(format!("{name}-secret")),
+        });
+        let domains = vec!["example.test".to_owned()];
+        let server = ServerConfig { domains, users: users.into(), ..ServerConfig::default() };
+        let node = Node::new(Config { server: Some(server), ..Config::default() }, seed());
+        let (report, reports) = sync_channel(1_024);
+        let engine = start_engine(report.clone());
+        let shell = Shell::new(node, ShellLimits::default());
+        let mut driver = Self { shell, sockets: HashMap::new(), engine, reports, report: report.clone() };
+
+        let listener = TcpListener::bind(address)?;
+        let local = listener.local_addr()?;
+        driver.bind(UdpSocket::bind(local)?)?;
+        driver.shell.command(now(), |node, now| node.start(now));
+        spawn(move || {
+            // An accept that fails is a connection that was gone before we looked.
+            for stream in listener.incoming().flatten() {
+                report.send(Report::Accepted(stream)).expect("the driver lives as long as the process");
+            }
+        });
+        Ok((driver, local))
+    }
+
     /// One turn: fire timers, carry out, wait, take in.
     fn turn(&mut self) {
         self.shell.handle_timeout(now(), 256);
@@ -299,4 +304,45 @@ fn seed() -> [u8; 32] {
         bytes.copy_from_slice(&word.to_ne_bytes());
     }
     seed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 3261 §11: whoever asks for OPTIONS gets 200, here over both transports.
+    #[test]
+    fn serves_over_udp_and_tcp() {
+        let (mut driver, node) = Driver::serve("127.0.0.1:0").unwrap();
+        spawn(move || {
+            loop {
+                driver.turn();
+            }
+        });
+        let options = |transport: &str, branch: &str| {
+            format!(
+                "OPTIONS sip:example.test SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1;rport;branch=z9hG4bK{branch}\r\n\
+                 Max-Forwards: 70\r\nFrom: <sip:carol@example.org>;tag=1\r\nTo: <sip:example.test>\r\n\
+                 Call-ID: {branch}@example.org\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+            )
+        };
+        let mut buffer = [0; 4_096];
+        let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+        datagrams.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        // Sent again after T1, as every client does: the first may come before the node has read its store.
+        let length = (0..20).find_map(|_| {
+            datagrams.send_to(options("UDP", "datagram").as_bytes(), node).unwrap();
+            datagrams.recv(&mut buffer).ok()
+        });
+        let length = length.expect("an answer within ten seconds");
+        assert!(buffer[..length].starts_with(b"SIP/2.0 200 "));
+
+        let mut stream = TcpStream::connect(node).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        for half in options("TCP", "stream").as_bytes().chunks(200) {
+            stream.write_all(half).unwrap();
+        }
+        stream.read_exact(&mut buffer[..12]).unwrap();
+        assert_eq!(&buffer[..12], b"SIP/2.0 200 ");
+    }
 }
