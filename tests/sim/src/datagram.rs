@@ -9,6 +9,9 @@ use cpm_base::{FlowId, FlowMachine};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Datagrams remembered for whoever listens on the way.
+const OVERHEARD: usize = 64;
+
 impl<M: FlowMachine, H: Handler<M>> World<M, H> {
     /// A host sends a datagram.
     pub(crate) fn send_datagram(&mut self, host: usize, flow: FlowId, to: SocketAddr, data: Bytes) {
@@ -48,6 +51,10 @@ impl<M: FlowMachine, H: Handler<M>> World<M, H> {
         match bound {
             Some((host, flow)) => {
                 self.note(host, format_args!("datagram from {from}"), &data);
+                if self.overheard.len() == OVERHEARD {
+                    self.overheard.pop_front();
+                }
+                self.overheard.push_back((from, to, data.clone()));
                 self.feed(host, ShellInput::Datagram { flow, from, data });
             }
             None => self.trace.counts.lost += 1,

@@ -7,7 +7,7 @@ use crate::trace::{Counts, Trace};
 use bytes::Bytes;
 use cpm_base::shell::{Shell, ShellInput, ShellLimits, ShellOutput};
 use cpm_base::{FlowDown, FlowId, FlowInfo, FlowMachine, Machine, Now, Rng, Transport};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Arguments;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -43,6 +43,8 @@ pub struct World<M: FlowMachine, H> {
     links: BTreeMap<(IpAddr, IpAddr), Link>,
     pub(crate) parted: BTreeSet<(IpAddr, IpAddr)>,
     pub(crate) dark_until: BTreeMap<(IpAddr, IpAddr), Instant>,
+    /// The last datagrams that arrived: source, destination, bytes.
+    pub(crate) overheard: VecDeque<(SocketAddr, SocketAddr, Bytes)>,
     pub(crate) trace: Trace,
 }
 
@@ -67,6 +69,7 @@ impl<M: FlowMachine, H: Handler<M>> World<M, H> {
             links: BTreeMap::new(),
             parted: BTreeSet::new(),
             dark_until: BTreeMap::new(),
+            overheard: VecDeque::new(),
             trace: Trace::new(record),
         }
     }
@@ -182,6 +185,16 @@ impl<M: FlowMachine, H: Handler<M>> World<M, H> {
         } else {
             self.parted.remove(&(from, to));
         }
+    }
+
+    /// The last datagrams that arrived anywhere, oldest first: what somebody on the way has seen.
+    pub fn overheard(&self) -> impl ExactSizeIterator<Item = &(SocketAddr, SocketAddr, Bytes)> {
+        self.overheard.iter()
+    }
+
+    /// A datagram from nowhere, under any source address; it arrives at once.
+    pub fn inject(&mut self, from: SocketAddr, to: SocketAddr, data: Bytes) {
+        self.schedule(Duration::ZERO, Happening::Datagram { from, to, data });
     }
 
     /// Ends all faults of links.
