@@ -31,6 +31,8 @@ pub struct StoreFaults {
     pub full: u16,
     /// A batch finds the store unavailable; nothing is done.
     pub unavailable: u16,
+    /// A batch with a write meets a version that somebody else has just written; nothing is done.
+    pub conflict: u16,
     /// A sync fails: the batches were applied, their outcome is unknown to who asked.
     pub sync_fails: u16,
     /// An answer is never given.
@@ -47,6 +49,7 @@ impl StoreFaults {
             slow_for: Duration::ZERO,
             full: 0,
             unavailable: 0,
+            conflict: 0,
             sync_fails: 0,
             silent: 0,
         }
@@ -59,6 +62,7 @@ impl StoreFaults {
             slow: chance(50),
             full: chance(30),
             unavailable: chance(50),
+            conflict: chance(30),
             sync_fails: chance(30),
             silent: chance(20),
             apply: Duration::from_millis(1 + rng.below(20)),
@@ -190,7 +194,25 @@ impl SimStore {
         if happens(&mut self.rng, self.faults.unavailable) {
             return Err(StoreError::Unavailable { retry: Duration::from_secs(1) });
         }
+        if happens(&mut self.rng, self.faults.conflict)
+            && let Some(conflict) = self.conflict(now, batch)
+        {
+            return Err(conflict);
+        }
         self.engine.apply(now, batch)
+    }
+
+    /// What the first write of the batch would hear if another writer had been faster.
+    fn conflict(&mut self, now: Now, batch: &[StoreOp]) -> Option<StoreError> {
+        let (op, key) = batch.iter().enumerate().find_map(|(op, step)| match step {
+            StoreOp::Put { key, .. } | StoreOp::Delete { key, .. } => Some((op, key.clone())),
+            _ => None,
+        })?;
+        let current = match self.engine.apply(now, &[StoreOp::Get { key }]).ok()?.pop()? {
+            StoreAnswer::Value(found) => found.map_or(0, |(version, _)| version),
+            _ => return None,
+        };
+        Some(StoreError::Conflict { op: u16::try_from(op).ok()?, current })
     }
 
     fn sync(&mut self, group: Vec<Answer>) -> Vec<(Token, Result<Vec<StoreAnswer>, StoreError>)> {

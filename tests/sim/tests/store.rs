@@ -75,7 +75,7 @@ fn answers_come_in_order_of_asking() {
 #[test]
 fn every_fault_of_a_swarm_comes_up() {
     let now = start();
-    let (mut silent, mut full, mut unavailable, mut unknown) = (0, 0, 0, 0);
+    let (mut silent, mut full, mut unavailable, mut unknown, mut conflicts) = (0, 0, 0, 0, 0);
     for seed in 0..60 {
         let mut store = SimStore::new([seed; 32]);
         store.set_faults(StoreFaults::swarm(&mut Rng::new([seed; 32])));
@@ -89,6 +89,7 @@ fn every_fault_of_a_swarm_comes_up() {
                     answers += 1;
                     match result {
                         Err(StoreError::Full) => full += 1,
+                        Err(StoreError::Conflict { .. }) => conflicts += 1,
                         Err(StoreError::Unavailable { .. }) if keys(&store).contains(&number) => unknown += 1,
                         Err(StoreError::Unavailable { .. }) => unavailable += 1,
                         _ => {}
@@ -98,8 +99,6 @@ fn every_fault_of_a_swarm_comes_up() {
         }
         silent += 100 - answers;
     }
-    assert!(
-        silent > 0 && full > 0 && unavailable > 0 && unknown > 0,
-        "{silent} {full} {unavailable} {unknown}"
-    );
+    let all = [silent, full, unavailable, unknown, conflicts];
+    assert!(all.iter().all(|count| *count > 0), "{all:?}");
 }
