@@ -21,6 +21,9 @@ pub struct VerifierConfig {
     pub nonce_lifetime: Duration,
     /// Nonces in use whose counts are remembered; beyond, the oldest become stale. Default 100 000.
     pub nonces: usize,
+    /// Offer `auth-int` beside `auth`. Off by default: some clients take it and leave the body out of the digest.
+    /// Credentials with `auth-int` are accepted in any case.
+    pub offer_integrity: bool,
     /// Refuse a digest `uri` that is not the Request-URI. Off by default: deployed clients put another form of the
     /// address there, and the nonce count already forbids using a digest twice.
     pub strict_uri: bool,
@@ -34,6 +37,7 @@ impl VerifierConfig {
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
             nonce_lifetime: Duration::from_secs(300),
             nonces: 100_000,
+            offer_integrity: false,
             strict_uri: false,
         }
     }
@@ -118,10 +122,9 @@ impl Verifier {
         let nonce = self.nonces.make(now, peer);
         let stale = if stale { ", stale=true" } else { "" };
         let realm = quote(&self.config.realm);
+        let qop = if self.config.offer_integrity { "auth,auth-int" } else { "auth" };
         let value = |algorithm: &Algorithm| {
-            format!(
-                "Digest realm={realm}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth,auth-int\"{stale}"
-            )
+            format!("Digest realm={realm}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"{qop}\"{stale}")
         };
         self.config.algorithms.iter().map(value).collect()
     }

@@ -134,7 +134,7 @@ fn challenges_stand_in_configured_order_and_sha_256_is_chosen() {
         assert_eq!(parsed.len(), 2);
         assert_eq!(parsed[0].params.raw("algorithm"), Some(first));
         assert_eq!(parsed[0].params.value("realm").as_deref(), Some("example.test"));
-        assert_eq!(parsed[0].params.value("qop").as_deref(), Some("auth,auth-int"));
+        assert_eq!(parsed[0].params.value("qop").as_deref(), Some("auth"));
         assert!(parsed[0].params.value("stale").is_none());
         let mut client = client();
         take(&mut client, &values).unwrap();
@@ -290,11 +290,13 @@ fn window_of_counts_is_64_wide() {
 // test: RFC3261-22.4
 #[test]
 fn auth_int_covers_the_body() {
-    let mut verifier = verifier(&[Algorithm::Sha256]);
+    let config = VerifierConfig { offer_integrity: true, ..VerifierConfig::new("example.test") };
+    let mut verifier = Verifier::new(config, [3; 32]);
     let mut client = client();
     let values: Vec<String> = challenge_values(&mut verifier, now())
         .iter()
         .map(|value| value.replace("auth,auth-int", "auth-int"))
+        .inspect(|value| assert!(value.contains("qop=\"auth-int\"")))
         .collect();
     take(&mut client, &values).unwrap();
     let value = authorize(&mut client);

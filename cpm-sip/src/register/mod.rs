@@ -5,6 +5,11 @@ mod bindings;
 mod registration;
 mod request;
 
+#[cfg(test)]
+mod bindings_tests;
+#[cfg(test)]
+mod registration_tests;
+
 pub use bindings::{Binding, Bindings, Decision, Refusal, RegistrarPolicy, Update};
 pub use registration::{Granted, Outcome, Registration, RegistrationConfig};
 pub use request::{ContactWish, Contacts, RegisterRequest};

@@ -297,7 +297,7 @@ impl Registration {
                 self.due_now(now);
                 Outcome::None
             }
-            Err(_) => self.stop(message),
+            Err(_) => self.stop(now, message),
         }
     }
 
@@ -321,13 +321,14 @@ impl Registration {
                 let reason = message.reason().unwrap_or("").to_owned();
                 self.give_pause(now, status, reason, after)
             }
-            _ => self.stop(message),
+            _ => self.stop(now, message),
         }
     }
 
-    fn stop(&mut self, message: &Message) -> Outcome {
+    fn stop(&mut self, now: Now, message: &Message) -> Outcome {
         self.registered = false;
         self.state = State::Idle;
+        self.wish_again(now);
         Outcome::Failed {
             status: message.status().unwrap_or(0),
             reason: message.reason().unwrap_or("").to_owned(),
@@ -347,8 +348,9 @@ impl Registration {
         let pause = after.map_or(pause, |after| after.max(pause));
         self.state = State::Due(now.mono + pause);
         if !self.wanted {
-            self.state = State::Idle;
-            return Outcome::Unregistered;
+            // It may have arrived all the same, so it is taken away.
+            self.due_now(now);
+            return Outcome::None;
         }
         Outcome::Failed { status, reason, retry: Some(pause) }
     }
