@@ -125,8 +125,9 @@ pub trait Handler<M: FlowMachine>: Send + 'static {
     /// The sockets are up; the first turn begins.
     fn started(&mut self, _now: Now, _shell: &mut Shell<M>) {}
 
-    /// The machine put out something that is no flow's business. An event for the user, if there is one.
-    fn rest(&mut self, now: Now, rest: M::Rest) -> Option<Self::Event>;
+    /// The machine put out something that is no flow's business: an effect to carry out, or an event, which may
+    /// be answered by a command to the machine. What it returns is told to the user.
+    fn rest(&mut self, now: Now, shell: &mut Shell<M>, rest: M::Rest) -> Option<Self::Event>;
 
     /// Runs one command.
     fn command(&mut self, now: Now, shell: &mut Shell<M>, command: Self::Command) -> Option<Self::Event>;

@@ -115,7 +115,7 @@ impl<F: FnMut(Token, Answer) + Clone + Send + 'static> Handler<Node> for ServerH
         shell.command(now, |node, now| node.start(now));
     }
 
-    fn rest(&mut self, _now: Now, rest: Rest) -> Option<ServerEvent> {
+    fn rest(&mut self, _now: Now, _shell: &mut Shell<Node>, rest: Rest) -> Option<ServerEvent> {
         match rest {
             Rest::Effect(effect) => self.effect(effect),
             Rest::Event(Event::Started) => return Some(ServerEvent::Started),

@@ -338,7 +338,7 @@ impl<M: FlowMachine, H: Handler<M>> Driver<M, H> {
             ShellOutput::PauseRead { flow } => self.streams.pause(flow),
             ShellOutput::ResumeRead { flow } => self.streams.resume(flow),
             ShellOutput::Rest(rest) => {
-                if let Some(event) = self.handler.rest(now, rest) {
+                if let Some(event) = self.handler.rest(now, &mut self.shell, rest) {
                     self.events.push(event);
                 }
             }

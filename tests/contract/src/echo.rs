@@ -232,7 +232,7 @@ impl<F: FnMut(u64) + Send + 'static> Handler<Echo> for EchoHandler<F> {
     type Command = Command;
     type Event = Note;
 
-    fn rest(&mut self, _now: Now, rest: Note) -> Option<Note> {
+    fn rest(&mut self, _now: Now, _shell: &mut Shell<Echo>, rest: Note) -> Option<Note> {
         match rest {
             Note::Ask(what) => {
                 (self.ask)(what);
