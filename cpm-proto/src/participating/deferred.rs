@@ -37,6 +37,8 @@ pub(super) struct Storing {
     entry: Entry,
     /// A queued notification this one makes superfluous.
     superseded: Option<u64>,
+    /// Contacts that have just been tried.
+    tried: Vec<String>,
     /// A Device took it after all while it was being stored.
     delivered: bool,
 }
@@ -168,7 +170,8 @@ impl Server {
         let mut batch = vec![put];
         batch.extend(superseded.map(|seq| delete(deferred_key(owner, seq))));
         batch.extend(self.outcome_of_deferral(parts, handle, &record.envelope, expires, owner));
-        let storing = Storing { envelope: record.envelope, seq, entry, superseded, delivered: false };
+        let tried = self.tried_contacts(handle);
+        let storing = Storing { envelope: record.envelope, seq, entry, superseded, tried, delivered: false };
         if let Some(exchange) = self.exchanges.get_mut(handle) {
             exchange.step = Step::Storing(Box::new(storing));
         }
@@ -229,16 +232,31 @@ impl Server {
             return self.refuse(parts, handle, &reply);
         }
         let key = entry.key;
+        let tried = std::mem::take(&mut storing.tried);
         queue.commit(seq, entry);
         if let Some(old) = superseded {
             queue.remove(old);
         }
         let envelope = storing.envelope.clone();
         self.accept(parts, handle, &envelope, 202);
+        self.rest_after(parts, user, &tried);
         if delivered {
             self.delivered_late(parts, user, key);
         }
         self.run_queue(parts, user);
+    }
+
+    /// Devices that have just failed are not tried again at once; one that came in the meantime is.
+    fn rest_after(&mut self, parts: &Parts<'_>, user: UserId, tried: &[String]) {
+        if tried.is_empty()
+            || self.suitable(parts, user).iter().any(|device| !tried.contains(&device.contact))
+        {
+            return;
+        }
+        if let Some(queue) = self.queues.get_mut(&user) {
+            queue.last_round = Some(parts.now.mono);
+            queue.not_before = queue.not_before.or(Some(parts.now.mono + AGAIN));
+        }
     }
 
     /// The store is slow: the sender is told so. The write may still be made; then the message counts.

@@ -4,7 +4,7 @@
 //! first 2xx, or when all branches have failed, or when the delivery timer fires. It lives on until its last
 //! transaction ends, so that a late 2xx is still noticed.
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Step};
 use super::gate::Place;
 use super::head::device_request;
 use super::{Server, Timer, UserId};
@@ -118,6 +118,16 @@ impl Server {
         fork.branches.push(Branch { device: device.clone(), state: State::Waiting });
         let index = fork.branches.len() - 1;
         self.enter_gate(parts, BranchId { fork: handle, index });
+    }
+
+    /// The contacts an exchange has tried.
+    pub(super) fn tried_contacts(&self, exchange: Handle<Exchange>) -> Vec<String> {
+        let fork = match self.exchanges.get(exchange).map(|exchange| &exchange.step) {
+            Some(Step::Forking(Some(fork))) => self.forks.get(*fork),
+            _ => None,
+        };
+        let branches = fork.map(|fork| fork.branches.as_slice()).unwrap_or_default();
+        branches.iter().map(|branch| branch.device.contact.clone()).collect()
     }
 
     fn enter_gate(&mut self, parts: &mut Parts<'_>, id: BranchId) {

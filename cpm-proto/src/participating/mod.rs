@@ -172,6 +172,7 @@ impl Server {
     ) {
         let reply = match message.method() {
             _ if !self.ready => Some(Reply::busy(1)),
+            _ if Reply::unsupported(message).is_some() => Reply::unsupported(message),
             Some(Method::Register) => self.on_register(parts, txn, source, message).err(),
             Some(Method::Message) => self.on_message(parts, txn, source, message).err(),
             Some(Method::Options) => Some(Reply::options()),
@@ -252,3 +253,6 @@ impl Server {
 
 /// Deadlines further away are looked at again after this long.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests;

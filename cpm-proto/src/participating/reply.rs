@@ -57,6 +57,17 @@ impl Reply {
         Self::new(480).with(HeaderId::RetryAfter, wait.as_secs().max(1).to_string())
     }
 
+    /// 420 for a request that needs an extension; the server has none (RFC 3261 §8.2.2.3).
+    // spec: RFC3261-8.2.2.3
+    pub(crate) fn unsupported(message: &Message) -> Option<Self> {
+        let needed: Vec<&str> = message
+            .headers(HeaderId::Require)
+            .chain(message.headers(HeaderId::ProxyRequire))
+            .filter(|value| !value.is_empty())
+            .collect();
+        (!needed.is_empty()).then(|| Self::new(420).with(HeaderId::Unsupported, needed.join(", ")))
+    }
+
     /// 405 for a method the server does not know (RFC 3261 §8.2.1).
     pub(crate) fn not_allowed() -> Self {
         Self::new(405).with(HeaderId::Allow, ALLOW)
