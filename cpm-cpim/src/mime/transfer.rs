@@ -51,7 +51,7 @@ impl TransferEncoding {
 /// # Errors
 /// [`ParseKind::TransferEncoding`](crate::ParseKind::TransferEncoding).
 pub fn decode_base64(body: &[u8]) -> Result<Vec<u8>, ParseError> {
-    let mut out = Vec::with_capacity(body.len() / 4 * 3);
+    let mut out = Vec::with_capacity(body.len().saturating_mul(3) / 4);
     let mut group = 0_u32;
     let (mut digits, mut padding) = (0_u32, 0_u32);
     for (at, &byte) in body.iter().enumerate() {
