@@ -157,12 +157,13 @@ pub(crate) fn asked(value: &str) -> impl Iterator<Item = Result<Asked<'_>, Parse
 }
 
 fn parameters_are_valid(parameters: &str) -> bool {
-    Split { rest: parameters, separator: b';' }.all(|p| {
-        p.split_once('=').is_some_and(|(name, value)| {
-            let (name, value) = (trim_lws(name), trim_lws(value));
-            !name.is_empty() && name.bytes().all(is_name_char) && parameter_value_is_valid(value)
+    !parameters.is_empty()
+        && Split { rest: parameters, separator: b';' }.all(|p| {
+            p.split_once('=').is_some_and(|(name, value)| {
+                let (name, value) = (trim_lws(name), trim_lws(value));
+                !name.is_empty() && name.bytes().all(is_name_char) && parameter_value_is_valid(value)
+            })
         })
-    })
 }
 
 /// `Param-value` of RFC 3862 §3.6: Token, Number or String.
