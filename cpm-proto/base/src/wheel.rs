@@ -44,7 +44,8 @@ struct Entry<T> {
     tick: u64,
     /// Order of arming, for equal ticks.
     seq: u64,
-    list: usize,
+    /// Which list it is on; small, so that an entry with a value of 8 bytes fills one cache line.
+    list: u16,
     before: u32,
     after: u32,
 }
@@ -121,7 +122,7 @@ impl<T> Wheel<T> {
             name,
             tick,
             seq,
-            list: DUE,
+            list: DUE as u16,
             before: NONE,
             after: NONE,
         };
@@ -257,11 +258,12 @@ impl<T> Wheel<T> {
             last => self.entries[last as usize].after = entry,
         }
         let slot = &mut self.entries[entry as usize];
-        (slot.list, slot.before, slot.after) = (list, last, NONE);
+        (slot.list, slot.before, slot.after) = (list as u16, last, NONE);
     }
 
     fn unlink(&mut self, entry: u32) {
         let Entry { list, before, after, .. } = self.entries[entry as usize];
+        let list = usize::from(list);
         match before {
             NONE => self.lists[list].first = after,
             before => self.entries[before as usize].after = after,
