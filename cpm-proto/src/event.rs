@@ -4,6 +4,8 @@ use crate::client::User;
 use crate::store::engine::StoreError;
 use bytes::Bytes;
 use cpm_base::Handle;
+use cpm_cpim::mime::ContentType;
+use std::borrow::Cow;
 
 /// Something the owner of the node should know.
 #[derive(Clone, Debug)]
@@ -57,6 +59,23 @@ pub struct Received {
     pub deferred: bool,
 }
 
+impl Received {
+    /// The payload as text, for any type `text/*`. What is not in the declared charset shows as U+FFFD; a charset
+    /// other than UTF-8, US-ASCII and ISO 8859-1 is read as UTF-8.
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        let kind = ContentType::parse(&self.content_type, &cpm_cpim::Limits::default()).ok()?;
+        if !kind.kind.eq_ignore_ascii_case("text") {
+            return None;
+        }
+        let latin =
+            kind.parameter("charset").is_some_and(|charset| charset.eq_ignore_ascii_case("iso-8859-1"));
+        Some(match latin {
+            true => self.body.iter().copied().map(char::from).collect(),
+            false => String::from_utf8_lossy(&self.body),
+        })
+    }
+}
+
 /// What happens to a client account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -96,6 +115,11 @@ pub enum ClientEvent {
         message_id: String,
         /// Who reports it.
         by: String,
+    },
+    /// The user has seen a received message on another Device (CONV-IMDN-064).
+    ReadElsewhere {
+        /// Which message.
+        message_id: String,
     },
     /// A message was not sent, or will not be delivered.
     Failed {

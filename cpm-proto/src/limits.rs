@@ -1,5 +1,6 @@
 //! Guards against exhaustion, one place to set them (architecture §14).
 
+use crate::client::ClientLimits;
 use std::time::Duration;
 
 /// The limits of a node. Every one has an answer for the moment it is reached.
@@ -33,6 +34,8 @@ pub struct Limits {
     pub decoded_body: usize,
     /// Client accounts of this node. Reached: `Error::Limit`.
     pub accounts: usize,
+    /// Limits and times of each client account.
+    pub client: ClientLimits,
 }
 
 impl Default for Limits {
@@ -51,6 +54,7 @@ impl Default for Limits {
             remembered: 200_000,
             decoded_body: 256 << 10,
             accounts: 10_000,
+            client: ClientLimits::default(),
         }
     }
 }

@@ -4,12 +4,14 @@
 //! functions (client accounts, participating function). Commands and inputs leave their outputs in that queue;
 //! it takes the endpoint's outputs over before each of its methods returns.
 
+mod accounts;
 mod effects;
 mod parts;
 
 pub(crate) use effects::Waiter as NodeWaiter;
 pub(crate) use parts::Parts;
 
+use crate::client::Client;
 use crate::participating::Server;
 use crate::{Config, Error, Event, Input, Output, Rest};
 use bytes::Bytes;
@@ -54,6 +56,8 @@ pub struct Stats {
     pub bindings: usize,
     /// Remembered outcomes of messages.
     pub remembered: usize,
+    /// Client accounts.
+    pub accounts: usize,
 }
 
 /// One shard: protocols, functions and the effects they wait for, without any IO.
@@ -64,6 +68,7 @@ pub struct Node {
     rng: Rng,
     effects: Effects,
     server: Option<Server>,
+    client: Client,
     out: VecDeque<Output>,
     stats: Stats,
 }
@@ -80,6 +85,7 @@ impl Node {
             sip,
             rng,
             server,
+            client: Client::default(),
             out: VecDeque::new(),
             stats: Stats::default(),
         }
@@ -94,16 +100,23 @@ impl Node {
         self.pump(now);
     }
 
-    /// Whether nothing is pending: no effect, no transaction, no message under way or deferred, no binding.
+    /// Whether nothing is pending: no effect, no transaction, no message under way or deferred, no binding, no client
+    /// account with anything to do.
     pub fn is_quiescent(&self) -> bool {
         self.effects.is_empty()
             && self.sip.is_quiescent()
+            && self.client.is_quiescent()
             && self.server.as_ref().is_none_or(Server::is_quiescent)
     }
 
     /// Counters and table sizes.
     pub fn stats(&self) -> Stats {
-        let mut stats = Stats { effects: self.effects.len(), outputs: self.out.len(), ..self.stats };
+        let mut stats = Stats {
+            effects: self.effects.len(),
+            outputs: self.out.len(),
+            accounts: self.client.len(),
+            ..self.stats
+        };
         if let Some(server) = &self.server {
             server.fill_stats(&mut stats);
         }
@@ -133,7 +146,8 @@ impl Node {
 
     /// Hands an event of the endpoint to the function it concerns.
     fn on_event(&mut self, now: Now, event: endpoint::Event) {
-        if let Some(server) = &mut self.server {
+        let event = self.on_account_event(now, event);
+        if let (Some(server), Some(event)) = (&mut self.server, event) {
             server.on_event(&mut parts!(self, now), event);
         }
     }
@@ -176,7 +190,8 @@ impl Node {
             }
             return true;
         }
-        self.server.as_mut().is_some_and(|server| server.on_timer(&mut parts!(self, now)))
+        self.client.fire(parts!(self, now))
+            || self.server.as_mut().is_some_and(|server| server.on_timer(&mut parts!(self, now)))
     }
 }
 
@@ -220,7 +235,11 @@ impl Machine for Node {
 
     fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let server = self.server.as_ref().and_then(Server::next_timer);
-        [self.sip.poll_timeout(), self.effects.next(), server].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let client = self.client.poll_timeout();
+        [self.sip.poll_timeout(), self.effects.next(), client, server]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
     }
 }
 

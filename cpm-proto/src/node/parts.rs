@@ -38,6 +38,19 @@ macro_rules! parts {
 pub(super) use parts;
 
 impl Parts<'_> {
+    /// The same parts for one call more.
+    pub(crate) fn again(&mut self) -> Parts<'_> {
+        Parts {
+            now: self.now,
+            sip: self.sip,
+            effects: self.effects,
+            out: self.out,
+            rng: self.rng,
+            limits: self.limits,
+            stats: self.stats,
+        }
+    }
+
     /// Gives out one batch of a user; its answer goes to `waiter`.
     pub(crate) fn store(
         &mut self,

@@ -1,7 +1,7 @@
 //! Opening connections for requests, and falling back to UDP (RFC 3261 §18.1.1).
 
 use super::client::Route;
-use super::{ClientTxn, Endpoint, Event, Fire, Output, Target};
+use super::{ClientTxn, Endpoint, Error, Event, Fire, Output, Target};
 use crate::Head;
 use cpm_base::{FlowDown, FlowId, FlowInfo, FlowOutput, Handle, Now, TimerId, Token, Transport};
 use std::net::SocketAddr;
@@ -12,6 +12,8 @@ pub(crate) struct Connecting {
     transport: Transport,
     remote: SocketAddr,
     waiting: Vec<Waiting>,
+    /// The owner asked for the connection itself.
+    asked: bool,
     timer: Option<TimerId>,
 }
 
@@ -24,6 +26,39 @@ struct Waiting {
 }
 
 impl Endpoint {
+    /// The flow that a request to `target` would take now, and its local address, for a `Contact` that leads back
+    /// here. `None`: a connection must be opened first, or there is no socket.
+    pub fn way(&self, target: &Target) -> Option<(FlowId, SocketAddr)> {
+        let flow = match target.flow {
+            Some(flow) => flow,
+            None if target.transport.is_reliable() => {
+                self.flows.stream_to(target.transport, target.remote)?
+            }
+            None => self.flows.socket_for(target.remote)?,
+        };
+        self.flows.writable(flow).map(|found| (flow, found.info.local))
+    }
+
+    /// Opens a connection ahead of the first request, or joins the attempt under way. The outcome is
+    /// [`Event::FlowUp`] or [`Event::ConnectFailed`].
+    ///
+    /// # Errors
+    /// `Usage`: no stream, or one that needs a name to verify. `Limit`: too many outputs wait.
+    pub fn connect(&mut self, now: Now, transport: Transport, remote: SocketAddr) -> Result<(), Error> {
+        let now = self.tick(now);
+        if !transport.is_reliable() || transport.is_secure() {
+            return Err(Error::Usage("only a TCP connection can be opened"));
+        }
+        if !self.has_room() {
+            return Err(Error::Limit("outputs"));
+        }
+        let attempt = self.attempt_to(now, transport, remote);
+        if let Some(attempt) = self.connects.get_mut(attempt) {
+            attempt.asked = true;
+        }
+        Ok(())
+    }
+
     pub(super) fn wait_for_connection(
         &mut self,
         now: Now,
@@ -32,16 +67,23 @@ impl Endpoint {
         fallback: Option<FlowId>,
         target: Target,
     ) {
-        let waiting = Waiting { txn, head, fallback };
-        let way = (target.transport, target.remote);
-        if let Some(attempt) = self.attempts.get(&way).and_then(|attempt| self.connects.get_mut(*attempt)) {
-            attempt.waiting.push(waiting);
-            return;
+        let attempt = self.attempt_to(now, target.transport, target.remote);
+        if let Some(attempt) = self.connects.get_mut(attempt) {
+            attempt.waiting.push(Waiting { txn, head, fallback });
+        }
+    }
+
+    /// The attempt under way to this address, or a new one.
+    fn attempt_to(&mut self, now: Now, transport: Transport, remote: SocketAddr) -> Handle<Connecting> {
+        let way = (transport, remote);
+        if let Some(attempt) = self.attempts.get(&way) {
+            return *attempt;
         }
         let attempt = self.connects.insert(Connecting {
-            transport: target.transport,
-            remote: target.remote,
-            waiting: vec![waiting],
+            transport,
+            remote,
+            waiting: Vec::new(),
+            asked: false,
             timer: None,
         });
         let wait = self.config.connect_timeout;
@@ -52,10 +94,11 @@ impl Endpoint {
         self.attempts.insert(way, attempt);
         self.out.push_back(Output::Flow(FlowOutput::Open {
             token: attempt.token(),
-            transport: target.transport,
-            remote: target.remote,
+            transport,
+            remote,
             server_name: None,
         }));
+        attempt
     }
 
     pub(super) fn flow_up(&mut self, now: Now, flow: FlowId, opened: Option<Token>, info: FlowInfo) {
@@ -86,6 +129,10 @@ impl Endpoint {
 
     fn attempt_failed(&mut self, now: Now, attempt: Handle<Connecting>, reason: FlowDown) {
         let Some(attempt) = self.end_attempt(attempt) else { return };
+        if attempt.asked {
+            let Connecting { transport, remote, .. } = attempt;
+            self.event(Event::ConnectFailed { transport, remote, reason });
+        }
         for Waiting { txn, head, fallback } in attempt.waiting {
             match fallback {
                 Some(socket) => self.route_found(now, txn, Route::Datagram(socket, attempt.remote), head),

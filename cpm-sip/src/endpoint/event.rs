@@ -41,6 +41,15 @@ pub enum Event {
         /// What is known about it.
         info: Box<FlowInfo>,
     },
+    /// A connection asked for with [`connect`](super::Endpoint::connect) did not come up.
+    ConnectFailed {
+        /// How it was to travel.
+        transport: Transport,
+        /// Where to.
+        remote: SocketAddr,
+        /// Why.
+        reason: FlowDown,
+    },
     /// A flow is gone. Client transactions that waited on it have failed before this.
     FlowDown {
         /// The flow.

@@ -1,0 +1,4 @@
+//! One account against a scripted server, in virtual time.
+
+mod bench;
+mod registering;
