@@ -157,7 +157,7 @@ impl Server {
             Event::Request { txn, source, message } => self.on_request(parts, txn, &source, &message),
             Event::Response { txn, message } => self.on_response(parts, txn, &message),
             Event::TxnFailed { txn, why } => self.on_failure(parts, txn, why),
-            Event::FlowUp { flow, info } if info.transport.is_reliable() => self.registrar.stream_up(flow),
+            Event::FlowUp { flow, info } => self.registrar.flow_up(flow, &info),
             Event::FlowDown { flow, .. } => self.on_flow_down(parts, flow),
             _ => {}
         }
@@ -184,7 +184,7 @@ impl Server {
     }
 
     fn on_flow_down(&mut self, parts: &mut Parts<'_>, flow: FlowId) {
-        for (user, gone) in self.registrar.stream_down(flow) {
+        for (user, gone) in self.registrar.flow_down(flow) {
             self.forget_bindings(parts, user, gone);
         }
     }

@@ -11,7 +11,7 @@ use crate::config::RegistrarPolicy as Numbers;
 use crate::participating::UserId;
 use crate::policy::Capability;
 use crate::store::model::{BindingRecord, hash128};
-use cpm_base::{FlowId, Now, TimerId};
+use cpm_base::{FlowId, FlowInfo, Now, TimerId};
 use cpm_sip::NameAddr;
 use cpm_sip::endpoint::Target;
 use cpm_sip::register::{Binding, Bindings, RegistrarPolicy};
@@ -75,6 +75,8 @@ pub(crate) struct Registrar {
     by_user: BTreeMap<UserId, Registration>,
     /// Streams that are up, and who has registered over them.
     streams: BTreeMap<FlowId, BTreeSet<UserId>>,
+    /// Datagram sockets, and whether they are of IPv6.
+    sockets: BTreeMap<FlowId, bool>,
     next_job: u64,
 }
 
@@ -87,7 +89,8 @@ impl Registrar {
             bindings: limits.bindings,
             ..RegistrarPolicy::default()
         };
-        Self { policy, by_user: BTreeMap::new(), streams: BTreeMap::new(), next_job: 0 }
+        let (streams, sockets) = (BTreeMap::new(), BTreeMap::new());
+        Self { policy, by_user: BTreeMap::new(), streams, sockets, next_job: 0 }
     }
 
     /// The Devices of a user that can be reached now, the preferred one first. Two contacts of one Device are
@@ -98,7 +101,7 @@ impl Registrar {
         // The newest binding of a Device comes last and wins.
         for binding in registration.bindings.live(now) {
             let Some(target) = registration.targets.get(&binding.uri) else { continue };
-            let device = device_of(binding, *target);
+            let device = device_of(binding, self.way(*target));
             devices.retain(|other| !other.is_same(&device));
             devices.push(device);
         }
@@ -116,13 +119,30 @@ impl Registrar {
         }
     }
 
-    /// A stream is up.
-    pub(crate) fn stream_up(&mut self, flow: FlowId) {
-        self.streams.insert(flow, BTreeSet::new());
+    /// Who registered over UDP is reached over UDP, large messages too: a NAT lets nothing else in. After a
+    /// restart any socket of the family will do.
+    fn way(&self, mut target: Target) -> Target {
+        if target.transport.is_reliable() || target.flow.is_some_and(|flow| self.sockets.contains_key(&flow))
+        {
+            return target;
+        }
+        let ipv6 = target.remote.is_ipv6();
+        target.flow = self.sockets.iter().find(|(_, of_ipv6)| **of_ipv6 == ipv6).map(|(flow, _)| *flow);
+        target
     }
 
-    /// A stream is gone, and with it what was registered over it.
-    pub(crate) fn stream_down(&mut self, flow: FlowId) -> Vec<(UserId, Vec<Binding>)> {
+    /// A flow is up.
+    pub(crate) fn flow_up(&mut self, flow: FlowId, info: &FlowInfo) {
+        if info.transport.is_reliable() {
+            self.streams.insert(flow, BTreeSet::new());
+        } else {
+            self.sockets.insert(flow, info.local.is_ipv6());
+        }
+    }
+
+    /// A flow is gone, and with a stream what was registered over it.
+    pub(crate) fn flow_down(&mut self, flow: FlowId) -> Vec<(UserId, Vec<Binding>)> {
+        self.sockets.remove(&flow);
         let users = self.streams.remove(&flow).unwrap_or_default();
         users.into_iter().map(|user| (user, self.drop_flow(user, flow))).collect()
     }

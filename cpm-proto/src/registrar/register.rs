@@ -138,7 +138,8 @@ impl Server {
         let source = job.source;
         let via_rport = asks_for_rport(&job.message);
         let fresh = registration.apply(update, &source, via_rport);
-        let uses_flow = registration.targets.values().any(|target| target.flow == Some(source.flow));
+        let uses_flow = source.transport.is_reliable()
+            && registration.targets.values().any(|target| target.flow == Some(source.flow));
         let registered = !registration.bindings.list().is_empty();
         let reply = self.granted(parts.now, user);
         self.answer_registration(parts, user, &reply);
@@ -248,7 +249,7 @@ fn target_of(source: &Source, contact: &str, via_rport: bool) -> Target {
             remote = SocketAddr::new(source.addr.ip(), uri.port().unwrap_or(5060));
         }
     }
-    Target { transport: source.transport, remote, flow: None }
+    Target { transport: source.transport, remote, flow: Some(source.flow) }
 }
 
 fn asks_for_rport(message: &Message) -> bool {

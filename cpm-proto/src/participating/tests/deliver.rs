@@ -269,3 +269,18 @@ fn a_private_sender_is_not_shown() {
     assert!(!String::from_utf8_lossy(request.raw()).contains("alice"), "{:?}", request.raw());
     assert_eq!(request.from().unwrap().uri().to_string(), "sip:anonymous@anonymous.invalid");
 }
+
+// test: CONV-GEN-024
+#[test]
+fn who_registered_over_udp_gets_large_messages_over_udp() {
+    for restart in [false, true] {
+        let (mut world, mut alice, bob, _tablet) = three();
+        if restart {
+            world.crash();
+        }
+        let mut draft = text("bob", "m1");
+        draft.body.extend(std::iter::repeat_n(b'x', 5000));
+        assert!(alice.message(&mut world, &draft).is_none());
+        assert_eq!(bob.accept(&mut world).body().len(), draft.body.len());
+    }
+}

@@ -1,7 +1,11 @@
 //! The participating function and the registrar as their peers see them, in virtual time.
 
 mod border;
+mod crash;
+mod deferred;
 mod deliver;
 mod identity;
+mod imdn;
+mod limits;
 mod register;
 mod world;
