@@ -123,7 +123,9 @@ pub trait Handler<M: FlowMachine>: Send + 'static {
     type Event: Send + 'static;
 
     /// The sockets are up; the first turn begins.
-    fn started(&mut self, _now: Now, _shell: &mut Shell<M>) {}
+    fn started(&mut self, _now: Now, _shell: &mut Shell<M>) -> Option<Self::Event> {
+        None
+    }
 
     /// The machine put out something that is no flow's business: an effect to carry out, or an event, which may
     /// be answered by a command to the machine. What it returns is told to the user.

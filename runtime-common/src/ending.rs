@@ -75,14 +75,6 @@ impl Ended {
         })
         .await
     }
-
-    /// Why a call found nobody at the other side.
-    pub fn reason(&self) -> RunError {
-        match self.now() {
-            Some(Err(error)) => error,
-            _ => RunError::Stopped,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -123,7 +115,6 @@ mod tests {
         for waiter in waiters {
             assert_eq!(waiter.join().unwrap(), Ok(()));
         }
-        assert_eq!(ended.reason(), RunError::Stopped);
     }
 
     #[test]
@@ -135,6 +126,6 @@ mod tests {
         });
         assert!(thread.join().is_err());
         assert_eq!(block_on(ended.wait()), Err(RunError::Panicked));
-        assert_eq!(ended.reason(), RunError::Panicked);
+        assert_eq!(ended.now(), Some(Err(RunError::Panicked)));
     }
 }

@@ -75,6 +75,17 @@ pub enum RunError {
     Unfinished,
 }
 
+/// Why a command to a client was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The client is no longer there.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The client refused it; nothing changed.
+    #[error(transparent)]
+    Refused(#[from] cpm_proto::Error),
+}
+
 /// The name of a transport in error texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label(pub Transport);

@@ -2,6 +2,7 @@
 //! the queue of ready sockets, the engine thread, probes to tracing; and the types that both runtimes' users
 //! see. It never names tokio or smol.
 
+pub mod client;
 mod clock;
 pub mod driver;
 mod ending;
@@ -13,9 +14,10 @@ pub mod ready;
 pub mod server;
 pub mod udp;
 
+pub use client::{ClientCommand, ClientOptions};
 pub use clock::{seed, stamp};
 pub use driver::{Address, DriverOptions, DriverStats, Handler, Stopping};
 pub use ending::{Ended, Ending};
-pub use error::{Label, RunError, StartError};
+pub use error::{CommandError, Label, RunError, StartError};
 pub use net::Listen;
 pub use server::{ServerOptions, ServerStats};

@@ -111,8 +111,9 @@ impl<F: FnMut(Token, Answer) + Clone + Send + 'static> Handler<Node> for ServerH
     type Command = Infallible;
     type Event = ServerEvent;
 
-    fn started(&mut self, now: Now, shell: &mut Shell<Node>) {
+    fn started(&mut self, now: Now, shell: &mut Shell<Node>) -> Option<ServerEvent> {
         shell.command(now, |node, now| node.start(now));
+        None
     }
 
     fn rest(&mut self, _now: Now, _shell: &mut Shell<Node>, rest: Rest) -> Option<ServerEvent> {

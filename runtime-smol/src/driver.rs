@@ -90,7 +90,9 @@ impl<M: FlowMachine, H: Handler<M>> Driver<M, H> {
                 tracing::error!("a bound socket could not be registered: {error}");
             }
         }
-        self.handler.started(now, &mut self.shell);
+        if let Some(event) = self.handler.started(now, &mut self.shell) {
+            self.events.push(event);
+        }
         let mut timer = Timer::never();
         let end = loop {
             let now = stamp();

@@ -170,7 +170,10 @@ where
         let (reply, answer) = bounded(1);
         let look = move |machine: &M, stats: DriverStats| drop(reply.try_send(look(machine, stats)));
         self.order(Order::Inspect(Box::new(look))).await?;
-        answer.recv().await.map_err(|_| self.shared.ended.reason())
+        match answer.recv().await {
+            Ok(seen) => Ok(seen),
+            Err(_) => Err(self.why_ended().await),
+        }
     }
 
     /// Lets the shard finish what is outstanding, bounded in time, and waits until its thread has let go of
@@ -185,7 +188,15 @@ where
         self.shared.ended.wait().await
     }
 
+    /// Why the shard ended, or is about to, for a call that found nobody.
+    pub(crate) async fn why_ended(&self) -> RunError {
+        self.shared.ended.wait().await.err().unwrap_or(RunError::Stopped)
+    }
+
     async fn order(&self, order: Order<M, C>) -> Result<(), RunError> {
-        self.shared.orders.send(order).await.map_err(|_| self.shared.ended.reason())
+        match self.shared.orders.send(order).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.why_ended().await),
+        }
     }
 }

@@ -147,7 +147,10 @@ where
         let (reply, answer) = oneshot::channel();
         let look = move |machine: &M, stats: DriverStats| drop(reply.send(look(machine, stats)));
         self.order(Order::Inspect(Box::new(look))).await?;
-        answer.await.map_err(|_| self.shared.ended.reason())
+        match answer.await {
+            Ok(seen) => Ok(seen),
+            Err(_) => Err(self.why_ended().await),
+        }
     }
 
     /// Lets the shard finish what is outstanding, bounded in time, and waits until its thread has let go of
@@ -162,7 +165,15 @@ where
         self.shared.ended.wait().await
     }
 
+    /// Why the shard ended, or is about to, for a call that found nobody.
+    pub(crate) async fn why_ended(&self) -> RunError {
+        self.shared.ended.wait().await.err().unwrap_or(RunError::Stopped)
+    }
+
     async fn order(&self, order: Order<M, C>) -> Result<(), RunError> {
-        self.shared.orders.send(order).await.map_err(|_| self.shared.ended.reason())
+        match self.shared.orders.send(order).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.why_ended().await),
+        }
     }
 }
