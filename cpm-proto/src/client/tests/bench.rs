@@ -203,6 +203,11 @@ impl Bench {
         self.wire.pop_front().expect("something on the wire")
     }
 
+    /// The next message on the wire, if there is one.
+    pub(super) fn sent_or_none(&mut self) -> Option<Message> {
+        self.wire.pop_front()
+    }
+
     /// The next request on the wire, which must have this method.
     pub(super) fn request(&mut self, method: &str) -> Message {
         let message = self.sent();
@@ -210,14 +215,18 @@ impl Bench {
         message
     }
 
-    /// The next request on the wire within `time`; copies of earlier ones are passed over.
+    /// The next request on the wire within `time`; copies of earlier ones are passed over, REGISTERs are answered.
     pub(super) fn request_within(&mut self, method: &str, time: Duration, known: &[Message]) -> Message {
         let end = self.now.mono + time;
         loop {
             while let Some(message) = self.wire.pop_front() {
                 let copy = known.iter().any(|known| known.raw() == message.raw());
-                if !copy && message.method().is_some_and(|found| found.as_str() == method) {
+                let found = message.method().map(|found| found.as_str().to_owned()).unwrap_or_default();
+                if !copy && found == method {
                     return message;
+                }
+                if found == "REGISTER" {
+                    self.answer(&message, "200 OK", "Expires: 3600\r\n");
                 }
             }
             assert!(self.now.mono < end, "no {method} within {time:?}");
@@ -243,6 +252,17 @@ impl Bench {
 
     pub(super) fn next_event(&mut self) -> ClientEvent {
         self.events.pop_front().expect("an event")
+    }
+
+    /// Status and reason of the next failure of a message; what befalls the registration is passed over.
+    pub(super) fn failure(&mut self) -> (u16, String) {
+        loop {
+            match self.next_event() {
+                ClientEvent::Failed { status, reason, .. } => return (status, reason),
+                ClientEvent::Registered | ClientEvent::RegistrationFailed { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     pub(super) fn no_event(&self) {

@@ -1,4 +1,7 @@
 //! One account against a scripted server, in virtual time.
 
 mod bench;
+mod notifying;
+mod receiving;
 mod registering;
+mod sending;
