@@ -1,6 +1,7 @@
 //! The suite. `crate::rt` is the runtime under test; peers are plain blocking sockets of the standard library.
 
 mod life;
+mod node;
 mod sip;
 mod streams;
 mod udp;
