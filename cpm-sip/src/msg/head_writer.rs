@@ -292,7 +292,13 @@ impl Head {
         self
     }
 
-    /// Sets the body and its Content-Type; an empty type sets the body alone.
+    /// Sets the body and leaves Content-Type as it is.
+    pub fn bare_body(&mut self, body: impl Into<Bytes>) -> &mut Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sets the body and its Content-Type.
     ///
     /// # Errors
     /// [`HeadError`]; the head is unchanged then.

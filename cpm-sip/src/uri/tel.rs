@@ -34,7 +34,12 @@ impl<'a> TelUri<'a> {
         self.params
     }
 
-    /// `tel:` is behind the cursor. A local number must say where it is local (RFC 3966 §5.1.5).
+    /// Where a local number is local. RFC 3966 §5.1.5 demands it; handsets leave it out, so a reader cannot.
+    pub fn phone_context(&self) -> Option<&'a str> {
+        self.params.value("phone-context")
+    }
+
+    /// `tel:` is behind the cursor.
     // spec: RFC3966-3
     pub(super) fn read_rest(text: &'a str, mut cursor: Cursor<'a>) -> Result<Self, ParseError> {
         let start = cursor.at();
@@ -58,10 +63,9 @@ impl<'a> TelUri<'a> {
             return Err(cursor.fail(Fault::Character));
         }
         let uri = Self { text, number, params };
-        match params.value("phone-context") {
-            Some(context) if is_context(context) => Ok(uri),
-            None if global => Ok(uri),
-            _ => Err(cursor.fail(Fault::Uri)),
+        match uri.phone_context() {
+            Some(context) if !is_context(context) => Err(cursor.fail(Fault::Uri)),
+            _ => Ok(uri),
         }
     }
 
@@ -69,7 +73,7 @@ impl<'a> TelUri<'a> {
     pub fn canonical(&self) -> String {
         let mut out = String::from("tel:");
         push_digits(&mut out, self.number);
-        if let (false, Some(context)) = (self.is_global(), self.params.value("phone-context")) {
+        if let (false, Some(context)) = (self.is_global(), self.phone_context()) {
             out.push_str(";phone-context=");
             push_context(&mut out, context);
         }
