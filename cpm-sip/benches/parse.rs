@@ -6,7 +6,7 @@ use cpm_sip::{Edit, Head, HeaderId, Limits, Message, MessageView, Method, valida
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
-const MESSAGES: [(&str, &'static [u8]); 4] = [
+const MESSAGES: [(&str, &[u8]); 4] = [
     ("register-524", include_bytes!("messages/register.sip")),
     ("invite-1502", include_bytes!("messages/invite.sip")),
     ("message-1007", include_bytes!("messages/message.sip")),

@@ -1,6 +1,8 @@
 //! Messages that nobody on the project wrote and that may not be copied into it: read from the folder that the
 //! environment variable `CPM_TESTDATA` names, left out without it (an error where `CI` is set).
 
+#![allow(clippy::print_stdout)] // a test that leaves something out says so
+
 use bytes::Bytes;
 use cpm_sip::{Edit, Frame, Limits, Message, MessageView, StreamFramer, reject, validate};
 use std::path::{Path, PathBuf};
