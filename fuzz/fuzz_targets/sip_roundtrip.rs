@@ -1,0 +1,3 @@
+//! libFuzzer's way into `sip_roundtrip`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| cpm_fuzz_targets::sip_roundtrip(data));
