@@ -218,6 +218,12 @@ impl Notification {
         STATUSES.iter().find(|(_, _, n)| *n == self).map_or("", |(_, name, _)| name)
     }
 
+    /// The name of the notification element, such as `delivery-notification`; empty for an unknown extension.
+    #[must_use]
+    pub fn element(self) -> &'static str {
+        self.kind().map_or("", Kind::element)
+    }
+
     fn kind(self) -> Option<Kind> {
         STATUSES.iter().find(|(_, _, n)| *n == self).map(|(kind, _, _)| *kind)
     }

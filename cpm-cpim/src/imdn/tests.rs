@@ -100,7 +100,7 @@ fn statuses() {
                 Ok(imdn) => {
                     assert!(ok, "{kind} {status}");
                     assert_eq!(imdn.notification.status(), status);
-                    assert_eq!(imdn.notification.kind().unwrap().element(), format!("{kind}-notification"));
+                    assert_eq!(imdn.notification.element(), format!("{kind}-notification"));
                 }
                 Err((fault, _)) => {
                     assert_eq!((ok, fault), (false, ParseKind::UnknownStatus), "{kind} {status}")

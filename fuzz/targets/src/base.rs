@@ -20,7 +20,8 @@ pub fn wheel_ops(data: &[u8]) {
     let mut armed: BTreeMap<u32, (u64, TimerId)> = BTreeMap::new();
     let mut stale = Vec::new();
     let mut next_value = 0_u32;
-    let micros = |at: std::time::Instant| u64::try_from(at.duration_since(origin).as_micros()).unwrap_or(u64::MAX);
+    let micros =
+        |at: std::time::Instant| u64::try_from(at.duration_since(origin).as_micros()).unwrap_or(u64::MAX);
     while !input.is_empty() {
         match input.byte() % 4 {
             0 | 1 => {

@@ -115,7 +115,8 @@ fn rebuilt(message: &Cpim<'_>) {
     let Ok(written) = builder.write() else { return };
     let mut limits = Limits::default();
     limits.header_bytes = usize::from(u16::MAX);
-    let read = Cpim::parse(&written, &limits).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&written)));
+    let read = Cpim::parse(&written, &limits)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&written)));
     assert_eq!(read.from(), Ok(from));
     assert_eq!(read.subject(), subject);
     assert_eq!(read.message_id(), id);
@@ -183,8 +184,10 @@ pub fn mime(data: &[u8]) {
         return;
     }
     let text = writer.finish();
-    let again = ContentType::parse("multipart/mixed;boundary=fuzz-boundary-0123456789", &limits)
-        .and_then(|kind| leaves(&text, &kind, &limits).map(|parts| parts.iter().map(|p| p.body).collect::<Vec<_>>()));
+    let again =
+        ContentType::parse("multipart/mixed;boundary=fuzz-boundary-0123456789", &limits).and_then(|kind| {
+            leaves(&text, &kind, &limits).map(|parts| parts.iter().map(|p| p.body).collect::<Vec<_>>())
+        });
     assert_eq!(again, Ok(found.iter().map(|p| p.body).collect()));
 }
 

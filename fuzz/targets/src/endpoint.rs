@@ -41,7 +41,8 @@ fn up(flow: FlowId, transport: Transport, remote: Option<u8>, opened: Option<Tok
 
 fn outgoing(method: Method<'_>) -> Head {
     let head = Head::request(method, "sip:bob@example.test").and_then(|mut head| {
-        head.push(HeaderId::From, "<sip:alice@example.test>")?.push(HeaderId::To, "<sip:bob@example.test>")?;
+        head.push(HeaderId::From, "<sip:alice@example.test>")?
+            .push(HeaderId::To, "<sip:bob@example.test>")?;
         Ok(head)
     });
     head.unwrap_or_else(|e| panic!("{e}"))
@@ -369,10 +370,13 @@ impl Pair<'_> {
                 let call = message.call_id().unwrap_or("").to_owned();
                 *self.seen.entry(call).or_default() += 1;
                 let status = if message.method() == Some(Method::Invite) { 486 } else { 200 };
-                let answered = self.ends[1].respond(self.now, txn, Head::response_to(&message, status, "Fuzz"));
+                let answered =
+                    self.ends[1].respond(self.now, txn, Head::response_to(&message, status, "Fuzz"));
                 assert_eq!(answered, Ok(()));
             }
-            Event::Response { txn, message } if message.status().is_some_and(|s| s >= 200) => self.ended(txn, false),
+            Event::Response { txn, message } if message.status().is_some_and(|s| s >= 200) => {
+                self.ended(txn, false)
+            }
             Event::TxnFailed { txn, .. } => self.ended(txn, true),
             _ => {}
         }

@@ -140,7 +140,10 @@ fn small_limits() -> Limits {
     limits
 }
 
-fn frames(pieces: impl Iterator<Item = Bytes>, limits: &Limits) -> (Vec<Frame>, Option<(FrameErrorKind, Bytes)>, usize) {
+fn frames(
+    pieces: impl Iterator<Item = Bytes>,
+    limits: &Limits,
+) -> (Vec<Frame>, Option<(FrameErrorKind, Bytes)>, usize) {
     let mut framer = StreamFramer::new();
     let mut out = Vec::new();
     for piece in pieces {
@@ -172,7 +175,8 @@ fn stream_slack() -> usize {
 pub fn sip_uri(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut lines = text.splitn(3, '\n');
-    let (one, two, address) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""), lines.next().unwrap_or(""));
+    let (one, two, address) =
+        (lines.next().unwrap_or(""), lines.next().unwrap_or(""), lines.next().unwrap_or(""));
     uri_holds(one);
     uri_holds(two);
     if let (Ok(one), Ok(two)) = (Uri::parse(one), Uri::parse(two)) {
@@ -208,11 +212,38 @@ fn uri_holds(text: &str) {
 /// When the request around the field changes.
 pub fn sip_headers(data: &[u8]) {
     const NAMES: [&str; 32] = [
-        "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Route", "Record-Route", "Max-Forwards", "Expires",
-        "Content-Length", "Content-Type", "Content-Encoding", "Content-Disposition", "WWW-Authenticate",
-        "Authorization", "Accept-Contact", "P-Asserted-Identity", "P-Asserted-Service", "Conversation-ID",
-        "Contribution-ID", "Message-Expires", "Date", "Warning", "Retry-After", "Supported", "Accept", "Privacy",
-        "Path", "Service-Route", "i", "X-Unknown",
+        "Via",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Route",
+        "Record-Route",
+        "Max-Forwards",
+        "Expires",
+        "Content-Length",
+        "Content-Type",
+        "Content-Encoding",
+        "Content-Disposition",
+        "WWW-Authenticate",
+        "Authorization",
+        "Accept-Contact",
+        "P-Asserted-Identity",
+        "P-Asserted-Service",
+        "Conversation-ID",
+        "Contribution-ID",
+        "Message-Expires",
+        "Date",
+        "Warning",
+        "Retry-After",
+        "Supported",
+        "Accept",
+        "Privacy",
+        "Path",
+        "Service-Route",
+        "i",
+        "X-Unknown",
     ];
     let mut input = Input::new(data);
     let name = NAMES[input.below(NAMES.len())];
@@ -264,7 +295,13 @@ pub fn sip_auth(data: &[u8]) {
         let raw = format!("MESSAGE sip:bob@example.test SIP/2.0\r\nAuthorization: {value}\r\n\r\n");
         let message = Message::parse(Bytes::from(raw), &Limits::default()).ok()?;
         let credentials = message.authorization().next()?.ok()?;
-        let presented = Presented { peer, method: "MESSAGE", uri: "sip:bob@example.test", body, credentials: &credentials };
+        let presented = Presented {
+            peer,
+            method: "MESSAGE",
+            uri: "sip:bob@example.test",
+            body,
+            credentials: &credentials,
+        };
         Some(verifier.verify(now, "alice", &presented, Some(&Secret::new("secret"))))
     };
     let mut changed = value.clone().into_bytes();
@@ -274,7 +311,8 @@ pub fn sip_auth(data: &[u8]) {
         && verify(&changed) == Some(Verdict::Accepted)
     {
         // White space, letter case and fields that no digest covers may change.
-        let digest = |text: &str| text.split("response=").nth(1).map(|r| r.chars().take(10).collect::<String>());
+        let digest =
+            |text: &str| text.split("response=").nth(1).map(|r| r.chars().take(10).collect::<String>());
         assert_eq!(digest(&changed).map(|d| d.to_ascii_lowercase()), digest(&value));
     } else {
         assert_eq!(verify(&value), Some(Verdict::Accepted));
@@ -307,7 +345,9 @@ pub fn sip_roundtrip(data: &[u8]) {
     let fields = |m: &Message| -> Vec<(HeaderId, String, String)> {
         m.all_headers()
             .filter(|(id, ..)| !matches!(id, HeaderId::ContentLength | HeaderId::Subject))
-            .map(|(id, name, value)| (id, name.to_owned(), value.split_whitespace().collect::<Vec<_>>().join(" ")))
+            .map(|(id, name, value)| {
+                (id, name.to_owned(), value.split_whitespace().collect::<Vec<_>>().join(" "))
+            })
             .collect()
     };
     let read = |written: Bytes| match Message::parse(written.clone(), &limits) {

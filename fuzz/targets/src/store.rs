@@ -22,7 +22,8 @@ impl Model {
         let mut copy = self.clone();
         let mut answers = Vec::new();
         for (index, op) in batch.iter().enumerate() {
-            let conflict = |current| StoreError::Conflict { op: u16::try_from(index).unwrap_or(u16::MAX), current };
+            let conflict =
+                |current| StoreError::Conflict { op: u16::try_from(index).unwrap_or(u16::MAX), current };
             answers.push(copy.one(op).map_err(conflict)?);
         }
         *self = copy;
@@ -91,7 +92,8 @@ impl Model {
             StoreOp::Read { object, at, limit } => {
                 let content = self.objects.get(object).map_or(&[][..], Vec::as_slice);
                 let from = usize::try_from(*at).unwrap_or(usize::MAX).min(content.len());
-                let to = from.saturating_add(usize::try_from(*limit).unwrap_or(usize::MAX)).min(content.len());
+                let to =
+                    from.saturating_add(usize::try_from(*limit).unwrap_or(usize::MAX)).min(content.len());
                 let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
                 StoreAnswer::Piece { data: Bytes::copy_from_slice(&content[from..to]), length }
             }
