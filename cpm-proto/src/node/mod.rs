@@ -15,7 +15,9 @@ use crate::client::Client;
 use crate::participating::Server;
 use crate::{Config, Error, Event, Input, Output, Rest};
 use bytes::Bytes;
-use cpm_base::{FlowId, FlowInput, FlowMachine, FlowOutput, Machine, Now, Probe, Rng};
+use cpm_base::{
+    FlowId, FlowInput, FlowMachine, FlowOutput, Machine, Monotonic, Now, Probe, ProbeKind, ProbeRing, Rng,
+};
 use cpm_sip::endpoint::{self, Endpoint};
 use effects::{Effects, Overdue};
 use parts::parts;
@@ -71,12 +73,15 @@ pub struct Node {
     client: Client,
     out: VecDeque<Output>,
     stats: Stats,
+    clock: Monotonic,
+    probes: ProbeRing,
 }
 
 impl Node {
     /// A node that serves nobody until [`Node::start`]. The seed is a secret.
     pub fn new(mut config: Config, seed: [u8; 32]) -> Self {
         let mut rng = Rng::new(seed);
+        let probes = ProbeRing::new(config.sip.probes);
         let sip = Endpoint::new(config.sip.clone(), rng.child_seed());
         let server = config.server.take().map(|server| Server::new(server, &config.limits, &mut rng));
         Self {
@@ -88,11 +93,14 @@ impl Node {
             client: Client::default(),
             out: VecDeque::new(),
             stats: Stats::default(),
+            clock: Monotonic::default(),
+            probes,
         }
     }
 
     /// Restores durable state; [`Event::Started`] tells when it is there. Requests are served from then on.
     pub fn start(&mut self, now: Now) {
+        let now = self.clock.stamp(now, &mut self.probes);
         match &mut self.server {
             Some(server) => server.restore(&mut parts!(self, now)),
             None => self.out.push_back(Output::Event(Event::Started)),
@@ -130,7 +138,7 @@ impl Node {
 
     /// The next observed fact, if probes are on (`sip.probes` of the configuration).
     pub fn poll_probe(&mut self) -> Option<Probe> {
-        self.sip.poll_probe()
+        self.probes.pop().or_else(|| self.sip.poll_probe())
     }
 
     /// Takes over what the endpoint has to say, until it has nothing left.
@@ -161,6 +169,7 @@ impl Node {
         if matches!(input, FlowInput::Datagram { .. }) && (!self.is_ready() || !self.has_room()) {
             // The peer repeats what matters.
             self.stats.dropped_datagrams += 1;
+            self.probes.push(ProbeKind::DatagramDropped, 0, 0);
             return Ok(());
         }
         self.sip.handle_input(now, endpoint::Input::Flow(input)).map_err(|error| {
@@ -181,6 +190,7 @@ impl Node {
     fn fire(&mut self, now: Now) -> bool {
         if let Some(overdue) = self.effects.overdue(now) {
             self.stats.store_late += 1;
+            self.probes.push(ProbeKind::StoreLate, 0, 0);
             let (NodeWaiter::Server(waiter), lost) = match overdue {
                 Overdue::Late(waiter) => (waiter, false),
                 Overdue::Lost(waiter) => (waiter, true),
@@ -201,6 +211,7 @@ impl Machine for Node {
     type Error = Error;
 
     fn handle_input(&mut self, now: Now, input: Input) -> Result<(), Error> {
+        let now = self.clock.stamp(now, &mut self.probes);
         let result = match input {
             Input::Flow(input) => self.on_flow(now, input),
             Input::Stored { token, result } => match self.effects.answered(token) {
@@ -218,6 +229,7 @@ impl Machine for Node {
     }
 
     fn handle_timeout(&mut self, now: Now, budget: usize) -> bool {
+        let now = self.clock.stamp(now, &mut self.probes);
         self.sip.handle_timeout(now, budget);
         self.pump(now);
         for _ in 0..budget {

@@ -5,7 +5,7 @@ use super::effects::{Effects, StoreRequest, Waiter};
 use crate::store::engine::{Durability, StoreOp};
 use crate::store::model::Owner;
 use crate::{Error, Event, Limits, Output};
-use cpm_base::{Handle, Now, Rng};
+use cpm_base::{Handle, Now, ProbeKind, ProbeRing, Rng};
 use cpm_sip::Head;
 use cpm_sip::endpoint::{Endpoint, ServerTxn};
 use std::collections::VecDeque;
@@ -19,6 +19,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) rng: &'a mut Rng,
     pub(crate) limits: &'a Limits,
     pub(crate) stats: &'a mut Stats,
+    pub(crate) probes: &'a mut ProbeRing,
 }
 
 /// Borrows the parts of a node; a method would borrow the whole node.
@@ -32,6 +33,7 @@ macro_rules! parts {
             rng: &mut $node.rng,
             limits: &$node.config.limits,
             stats: &mut $node.stats,
+            probes: &mut $node.probes,
         }
     };
 }
@@ -48,6 +50,7 @@ impl Parts<'_> {
             rng: self.rng,
             limits: self.limits,
             stats: self.stats,
+            probes: self.probes,
         }
     }
 
@@ -61,6 +64,12 @@ impl Parts<'_> {
     ) -> Result<(), Error> {
         let request = StoreRequest { lane: owner.lane(), durability, batch };
         self.effects.store(self.now, self.out, request, waiter)
+    }
+
+    /// The store did not do what was asked.
+    pub(crate) fn store_failed(&mut self) {
+        self.stats.store_failures += 1;
+        self.probes.push(ProbeKind::StoreFailed, 0, 0);
     }
 
     /// Answers a request. A transaction that is over takes no answer; nobody waits for it then.

@@ -274,7 +274,6 @@ impl Server {
         } else {
             (Kind::Message, wanted)
         };
-        drop(cpim);
         Ok(Content { body, message_id, wanted, kind })
     }
 

@@ -222,7 +222,7 @@ impl Server {
         let superseded = storing.superseded;
         let queue = &mut self.queues.entry(user).or_default().queue;
         if let Err(error) = result {
-            parts.stats.store_failures += 1;
+            parts.store_failed();
             queue.release(entry.size);
             let reply = match error {
                 StoreError::Full => Reply::later(FULL),
@@ -261,7 +261,7 @@ impl Server {
 
     /// The store is slow: the sender is told so. The write may still be made; then the message counts.
     pub(super) fn on_deferral_late(&mut self, parts: &mut Parts<'_>, handle: Handle<Exchange>) {
-        parts.stats.store_failures += 1;
+        parts.store_failed();
         let Some(exchange) = self.exchanges.get_mut(handle) else { return };
         let reply = Reply::busy(parts.limits.store_timeout.as_secs());
         for (txn, message) in std::mem::take(&mut exchange.upstream) {
@@ -365,7 +365,7 @@ impl Server {
                 _ => None,
             },
             Err(_) => {
-                parts.stats.store_failures += 1;
+                parts.store_failed();
                 queue.not_before = Some(parts.now.mono + AGAIN);
                 // An expiry that cannot be read must not be tried in a tight loop either.
                 return self.arm_queue_after(parts, user, AGAIN);
@@ -374,7 +374,7 @@ impl Server {
         let Some(entry) = queue.queue.get(seq).cloned() else { return self.run_queue(parts, user) };
         let Some(mut record) = record else {
             // Damaged or gone: there is nothing to deliver and nobody to tell.
-            parts.stats.store_failures += 1;
+            parts.store_failed();
             return self.drop_entry(parts, user, seq, None);
         };
         record.attempts = entry.attempts;

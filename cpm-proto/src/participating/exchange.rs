@@ -170,10 +170,8 @@ impl Server {
         }
         let (service, purpose) = (Service::Message, Purpose::Exchange(handle));
         let fork = self.fork(parts, Delivery { user, key, envelope, service, purpose, devices });
-        if let Some(exchange) = self.exchanges.get_mut(handle) {
-            if let Step::Forking(slot) = &mut exchange.step {
-                *slot = Some(fork);
-            }
+        if let Some(Step::Forking(slot)) = self.exchanges.get_mut(handle).map(|exchange| &mut exchange.step) {
+            *slot = Some(fork);
         }
     }
 

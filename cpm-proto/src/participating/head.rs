@@ -22,7 +22,7 @@ pub(super) fn device_request(envelope: &Envelope, service: Service, device: &Dev
     }
     let asserted = if service == Service::Deferred { service.urn() } else { &envelope.service };
     head.push(HeaderId::PAssertedService, asserted).ok()?;
-    head.push(HeaderId::AcceptContact, &service.accept_contact()).ok()?;
+    head.push(HeaderId::AcceptContact, service.accept_contact()).ok()?;
     if let Some(instance) = &device.instance {
         let value = format!("*;+sip.instance=\"<{instance}>\";require;explicit");
         head.push(HeaderId::AcceptContact, value).ok()?;

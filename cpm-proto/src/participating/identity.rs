@@ -13,7 +13,7 @@ use super::{Place, Reply, Server, UserId, Users};
 use crate::node::Parts;
 use crate::registrar::Device;
 use crate::store::model::hash128;
-use cpm_base::FlowId;
+use cpm_base::{FlowId, ProbeKind};
 use cpm_sip::auth::{Presented, Verdict};
 use cpm_sip::endpoint::Source;
 use cpm_sip::header::{Contact, Credentials};
@@ -201,7 +201,10 @@ impl Server {
             match (self.verifier.verify(parts.now, &claimed, &presented, secret), user) {
                 (Verdict::Accepted, Some(user)) => return Ok(user),
                 (Verdict::Stale, _) => stale = true,
-                _ => parts.stats.auth_failures += 1,
+                _ => {
+                    parts.stats.auth_failures += 1;
+                    parts.probes.push(ProbeKind::AuthFailed, source.flow.0, if proxy { 407 } else { 401 });
+                }
             }
         }
         let (status, challenge) =

@@ -86,7 +86,7 @@ impl Server {
             result => {
                 let notice = self.insists.remove(handle).and_then(|insist| insist.notice);
                 if result.is_err() {
-                    parts.stats.store_failures += 1;
+                    parts.store_failed();
                 }
                 if let Some(notice) = notice {
                     self.queue_notice(parts, notice, result.is_ok());

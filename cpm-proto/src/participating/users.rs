@@ -141,10 +141,9 @@ impl Users {
     fn key(&self, uri: &Uri<'_>) -> String {
         if let Uri::Sip(sip) = uri {
             let phone = sip.params().value("user").is_some_and(|value| value.eq_ignore_ascii_case("phone"));
-            if let Some(number) = sip.user().and_then(global_number) {
-                if phone || self.is_local(&sip.host().to_string()) {
-                    return format!("tel:{number}");
-                }
+            let number = sip.user().and_then(global_number);
+            if let Some(number) = number.filter(|_| phone || self.is_local(&sip.host().to_string())) {
+                return format!("tel:{number}");
             }
         }
         let canonical = uri.canonical();

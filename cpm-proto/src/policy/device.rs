@@ -3,7 +3,7 @@
 use crate::service::{Listed, Service, services};
 
 /// The feature parameters of one registered contact, as far as standalone messages are concerned.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Capability {
     /// It registered `oma.cpm.msg`.
     pub(crate) messages: bool,
@@ -51,7 +51,8 @@ mod tests {
         let session = "urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.session";
         let longer = "urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.msgx";
         let both = format!("{session}, {escaped}");
-        let table: [(&[(&str, &str)], bool, bool); 8] = [
+        type Row<'a> = (&'a [(&'a str, &'a str)], bool, bool);
+        let table: [Row<'_>; 8] = [
             (&[("+g.3gpp.icsi-ref", escaped)], true, true),
             (&[("+G.3GPP.ICSI-REF", literal)], true, true),
             (&[("+g.3gpp.icsi-ref", &both)], true, true),

@@ -47,21 +47,34 @@ impl Device {
 #[derive(Debug, Default)]
 struct Registration {
     bindings: Bindings,
-    /// The way to each contact.
-    targets: BTreeMap<String, Target>,
+    /// The way to each contact, and what it can do.
+    ways: BTreeMap<String, Way>,
     /// REGISTERs in order; the first one may be waiting for the store.
     jobs: VecDeque<Job>,
     timer: Option<TimerId>,
 }
 
+/// How a contact is reached and what it can do.
+#[derive(Clone, Debug)]
+struct Way {
+    target: Target,
+    capability: Capability,
+}
+
+impl Way {
+    fn new(target: Target, binding: &Binding) -> Self {
+        Self { target, capability: capability_of(binding) }
+    }
+}
+
 impl Registration {
+    /// Keeps the bindings that are wanted, and gives the others.
     fn keep(&mut self, wanted: impl Fn(&Binding, Option<&Target>) -> bool) -> Vec<Binding> {
-        let targets = &self.targets;
+        let target = |binding: &Binding| self.ways.get(&binding.uri).map(|way| &way.target);
         let all = self.bindings.list().iter().cloned();
-        let (kept, gone): (Vec<_>, Vec<_>) =
-            all.partition(|binding| wanted(binding, targets.get(&binding.uri)));
+        let (kept, gone): (Vec<_>, Vec<_>) = all.partition(|binding| wanted(binding, target(binding)));
         for binding in &gone {
-            self.targets.remove(&binding.uri);
+            self.ways.remove(&binding.uri);
         }
         self.bindings = Bindings::of(kept);
         gone
@@ -100,8 +113,14 @@ impl Registrar {
         let mut devices: Vec<Device> = Vec::new();
         // The newest binding of a Device comes last and wins.
         for binding in registration.bindings.live(now) {
-            let Some(target) = registration.targets.get(&binding.uri) else { continue };
-            let device = device_of(binding, self.way(*target));
+            let Some(way) = registration.ways.get(&binding.uri) else { continue };
+            let device = Device {
+                contact: binding.uri.clone(),
+                instance: binding.instance.clone(),
+                capability: way.capability,
+                target: self.pin(way.target),
+                q: binding.q.unwrap_or(1000),
+            };
             devices.retain(|other| !other.is_same(&device));
             devices.push(device);
         }
@@ -121,7 +140,7 @@ impl Registrar {
 
     /// Who registered over UDP is reached over UDP, large messages too: a NAT lets nothing else in. After a
     /// restart any socket of the family will do.
-    fn way(&self, mut target: Target) -> Target {
+    fn pin(&self, mut target: Target) -> Target {
         if target.transport.is_reliable() || target.flow.is_some_and(|flow| self.sockets.contains_key(&flow))
         {
             return target;
@@ -162,7 +181,7 @@ impl Registrar {
     pub(crate) fn restore(&mut self, user: UserId, record: BindingRecord) {
         let registration = self.by_user.entry(user).or_default();
         let target = Target { transport: record.transport, remote: record.remote, flow: None };
-        registration.targets.insert(record.binding.uri.clone(), target);
+        registration.ways.insert(record.binding.uri.clone(), Way::new(target, &record.binding));
         let mut list = registration.bindings.list().to_vec();
         list.push(record.binding);
         registration.bindings = Bindings::of(list);
@@ -192,20 +211,14 @@ impl Registrar {
     }
 }
 
-fn device_of(binding: &Binding, target: Target) -> Device {
+/// What a contact registered that it can do.
+fn capability_of(binding: &Binding) -> Capability {
     let text = format!("<{}>{}", binding.uri, binding.params);
-    let capability = NameAddr::parse(&text).map(|address| {
-        let params: Vec<_> =
-            address.params().iter().map(|param| (param.name, param.unquoted().unwrap_or_default())).collect();
-        Capability::of_params(params.iter().map(|(name, value)| (*name, value.as_ref())))
-    });
-    Device {
-        contact: binding.uri.clone(),
-        instance: binding.instance.clone(),
-        capability: capability.unwrap_or_default(),
-        target,
-        q: binding.q.unwrap_or(1000),
-    }
+    let Ok(address) = NameAddr::parse(&text) else { return Capability::default() };
+    let params = address.params();
+    let params: Vec<_> =
+        params.iter().map(|param| (param.name, param.unquoted().unwrap_or_default())).collect();
+    Capability::of_params(params.iter().map(|(name, value)| (*name, value.as_ref())))
 }
 
 /// The rest of the key of a binding: the Device and its flow, or the contact of one without instance-id.

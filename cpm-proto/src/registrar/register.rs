@@ -11,7 +11,7 @@
 //! | Storing | stored | done | 200, deferred queue runs |
 //! | Storing | store failed or late | done | 503 |
 
-use super::{Registration, binding_rest};
+use super::{Registration, Way, binding_rest};
 use crate::node::{NodeWaiter, Parts};
 use crate::participating::{Place, Reply, Server, Timer, UserId, Waiter};
 use crate::store::engine::{Durability, Expect, StoreError, StoreOp};
@@ -127,7 +127,7 @@ impl Server {
         let Some(job) = registration.jobs.front_mut().filter(|job| job.id == id) else { return };
         let Some(update) = job.update.take() else { return };
         if let Err(error) = result {
-            parts.stats.store_failures += 1;
+            parts.store_failed();
             let wait = match error {
                 StoreError::Unavailable { retry } => retry,
                 _ => Duration::from_secs(30),
@@ -139,7 +139,7 @@ impl Server {
         let via_rport = asks_for_rport(&job.message);
         let fresh = registration.apply(update, &source, via_rport);
         let uses_flow = source.transport.is_reliable()
-            && registration.targets.values().any(|target| target.flow == Some(source.flow));
+            && registration.ways.values().any(|way| way.target.flow == Some(source.flow));
         let registered = !registration.bindings.list().is_empty();
         let reply = self.granted(parts.now, user);
         self.answer_registration(parts, user, &reply);
@@ -216,7 +216,7 @@ impl Registration {
     fn apply(&mut self, update: Update, source: &Source, via_rport: bool) -> bool {
         let Update { bindings, written, removed } = update;
         for binding in &removed {
-            self.targets.remove(&binding.uri);
+            self.ways.remove(&binding.uri);
         }
         let mut fresh = false;
         for binding in written.iter().filter_map(|at| bindings.list().get(*at)) {
@@ -226,7 +226,8 @@ impl Registration {
                 .list()
                 .iter()
                 .any(|old| old.uri == binding.uri && old.call_id == binding.call_id);
-            let same_way = self.targets.insert(binding.uri.clone(), target) == Some(target);
+            let old = self.ways.insert(binding.uri.clone(), Way::new(target, binding));
+            let same_way = old.is_some_and(|old| old.target == target);
             fresh |= !(refreshed && same_way);
         }
         self.bindings = bindings;
@@ -244,10 +245,10 @@ fn target_of(source: &Source, contact: &str, via_rport: bool) -> Target {
         return Target { transport: source.transport, remote: source.addr, flow: Some(source.flow) };
     }
     let mut remote = source.addr;
-    if let (false, Ok(uri)) = (via_rport, Uri::parse(contact)) {
-        if uri.host().and_then(|host| host.ip()) == Some(source.addr.ip()) {
-            remote = SocketAddr::new(source.addr.ip(), uri.port().unwrap_or(5060));
-        }
+    let contact = Uri::parse(contact).ok().filter(|_| !via_rport);
+    let own = |uri: &Uri<'_>| uri.host().and_then(|host| host.ip()) == Some(source.addr.ip());
+    if let Some(uri) = contact.filter(own) {
+        remote = SocketAddr::new(source.addr.ip(), uri.port().unwrap_or(5060));
     }
     Target { transport: source.transport, remote, flow: Some(source.flow) }
 }

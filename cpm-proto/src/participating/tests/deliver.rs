@@ -284,3 +284,21 @@ fn who_registered_over_udp_gets_large_messages_over_udp() {
         assert_eq!(bob.accept(&mut world).body().len(), draft.body.len());
     }
 }
+
+#[test]
+fn a_stream_that_breaks_before_the_answer_defers_and_the_next_one_delivers() {
+    let mut world = World::new();
+    let mut alice = Device::udp("alice", 5061);
+    let mut bob = Device::tcp(&mut world, "bob", 5062);
+    alice.register(&mut world);
+    bob.register(&mut world);
+    assert!(alice.message(&mut world, &text("bob", "m1")).is_none());
+    bob.one(&mut world);
+    world.flow_down(bob.flow);
+    assert_eq!(alice.response(&mut world).unwrap().status(), Some(202));
+    let mut again = Device::tcp(&mut world, "bob", 5063);
+    again.instance = bob.instance.clone();
+    again.register(&mut world);
+    again.accept(&mut world);
+    assert_eq!(world.stats().deferred, 0);
+}

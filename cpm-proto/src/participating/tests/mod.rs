@@ -7,5 +7,6 @@ mod deliver;
 mod identity;
 mod imdn;
 mod limits;
+mod pair;
 mod register;
 mod world;

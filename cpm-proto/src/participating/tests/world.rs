@@ -136,10 +136,8 @@ impl World {
             match output {
                 Output::Effect(Effect::Store { token, durability, batch, .. }) => {
                     let mut result = self.store.apply(self.now, &batch);
-                    if result.is_ok() {
-                        if let Err(error) = self.store.sync(durability) {
-                            result = Err(error);
-                        }
+                    if let (Ok(_), Err(error)) = (&result, self.store.sync(durability)) {
+                        result = Err(error);
                     }
                     self.held.push_back((token, result));
                     if !self.hold {
