@@ -185,6 +185,11 @@ impl Server {
         let host = message.from().ok().and_then(|from| from.uri().host().map(|host| host.to_string()));
         let proxy = field == HeaderId::ProxyAuthorization;
         let mut stale = false;
+        let offered = message.headers(field).next().is_some();
+        let wait = self.tries.wait(parts.now.mono, source.addr.ip()).filter(|_| offered && !source.trusted);
+        if let Some(wait) = wait {
+            return Err(Reply::busy(wait.as_secs()));
+        }
         for value in message.headers(field) {
             let Ok(credentials) = Credentials::parse(value) else { continue };
             let known = self.users.usernames();
@@ -203,6 +208,7 @@ impl Server {
                 (Verdict::Stale, _) => stale = true,
                 _ => {
                     parts.stats.auth_failures += 1;
+                    self.tries.failed(parts.now.mono, source.addr.ip());
                     parts.probes.push(ProbeKind::AuthFailed, source.flow.0, if proxy { 407 } else { 401 });
                 }
             }

@@ -17,6 +17,7 @@ mod queue;
 mod reply;
 mod restore;
 mod seen;
+mod tries;
 mod users;
 
 pub(crate) use reply::Reply;
@@ -39,6 +40,7 @@ use insist::Insist;
 use seen::Seen;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use tries::Tries;
 
 /// Methods the server answers with more than 405.
 pub(crate) const ALLOW: &str = "REGISTER, MESSAGE, OPTIONS";
@@ -95,6 +97,7 @@ pub(crate) struct Server {
     branches: Side<ClientTxn, BranchId>,
     gate: Gate<BranchId>,
     queues: BTreeMap<UserId, deferred::UserQueue>,
+    tries: Tries,
     seen: Seen,
     seen_timer: bool,
     insists: Arena<Insist>,
@@ -122,6 +125,7 @@ impl Server {
             branches: Side::new(),
             gate: Gate::new(),
             queues: BTreeMap::new(),
+            tries: Tries::default(),
             seen: Seen::new(seed, limits.remembered),
             seen_timer: false,
             insists: Arena::new(),

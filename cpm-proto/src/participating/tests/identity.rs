@@ -192,3 +192,23 @@ fn unknown_recipients_are_told_only_to_those_who_have_proven_who_they_are() {
     let foreign = Draft { to: "sip:dave@elsewhere.test".into(), ..text("bob", "m1") };
     assert_eq!(alice.status(&mut world, &foreign), 404);
 }
+
+#[test]
+fn guessing_passwords_gets_slow() {
+    let mut world = World::new();
+    let mut mallory = Device::udp("bob", 5062);
+    let lines = mallory.contact_line();
+    for guess in 0..20 {
+        mallory.password(&format!("guess {guess}"));
+        assert_eq!(mallory.send_register(&mut world, &lines).unwrap().status(), Some(401));
+        assert_eq!(mallory.send_register(&mut world, &lines).unwrap().status(), Some(401));
+    }
+    mallory.password("secret");
+    assert_eq!(mallory.send_register(&mut world, &lines).unwrap().status(), Some(401), "asking is free");
+    let response = mallory.send_register(&mut world, &lines).unwrap();
+    assert_eq!(response.status(), Some(503));
+    assert!(response.header(HeaderId::RetryAfter).is_some());
+    world.advance(secs(61));
+    mallory.password("secret");
+    assert_eq!(mallory.register_with(&mut world, &lines).status(), Some(200));
+}

@@ -1,6 +1,7 @@
 //! The participating function and the registrar as their peers see them, in virtual time.
 
 mod border;
+mod chaos;
 mod crash;
 mod deferred;
 mod deliver;

@@ -6,7 +6,8 @@ use crate::effect::Effect;
 use crate::store::engine::StoreEngine;
 use crate::store::mem::MemStore;
 use crate::{Account, ClientEvent, Config, Direction, Event, Input, Node, Output, Secret};
-use cpm_base::{FlowDown, FlowId, FlowInfo, FlowInput, FlowOutput, Handle, Machine, Now, Transport};
+use cpm_base::{FlowDown, FlowId, FlowInfo, FlowInput, FlowOutput, Handle, Machine, Now, Rng, Transport};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -20,10 +21,16 @@ struct Host {
 }
 
 /// A server and clients on a datagram network without faults.
-struct Net {
+pub(super) struct Net {
     now: Now,
     store: MemStore,
     hosts: Vec<Host>,
+    rng: Rng,
+    /// Percentages of packets lost and repeated.
+    loss: u64,
+    repeat: u64,
+    /// Hosts without a network.
+    cut: BTreeSet<usize>,
 }
 
 fn server_addr() -> SocketAddr {
@@ -31,16 +38,18 @@ fn server_addr() -> SocketAddr {
 }
 
 impl Net {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let now = Now { mono: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
-        let mut net = Self { now, store: MemStore::new(), hosts: Vec::new() };
+        let rng = Rng::new([3; 32]);
+        let (store, hosts, cut) = (MemStore::new(), Vec::new(), BTreeSet::new());
+        let mut net = Self { now, store, hosts, rng, loss: 0, repeat: 0, cut };
         net.host(Node::new(config(), [1; 32]), server_addr());
         net.hosts[0].node.start(now);
         net.settle();
         net
     }
 
-    fn host(&mut self, node: Node, addr: SocketAddr) -> usize {
+    fn up(now: Now, node: Node, addr: SocketAddr) -> Host {
         let mut host = Host { node, addr, user: None, events: Vec::new() };
         let info = FlowInfo {
             transport: Transport::Udp,
@@ -50,12 +59,16 @@ impl Net {
             trusted: false,
         };
         let up = FlowInput::Up { flow: FLOW, opened: None, info: Box::new(info) };
-        host.node.handle_input(self.now, Input::Flow(up)).unwrap();
-        self.hosts.push(host);
+        host.node.handle_input(now, Input::Flow(up)).unwrap();
+        host
+    }
+
+    fn host(&mut self, node: Node, addr: SocketAddr) -> usize {
+        self.hosts.push(Self::up(self.now, node, addr));
         self.hosts.len() - 1
     }
 
-    fn device(&mut self, user: &str, port: u16) -> usize {
+    pub(super) fn device(&mut self, user: &str, port: u16) -> usize {
         let addr = SocketAddr::new("198.51.100.7".parse().unwrap(), port);
         let index = self.host(Node::new(Config::default(), [port as u8; 32]), addr);
         let account = Account::new(
@@ -101,17 +114,32 @@ impl Net {
                 return;
             }
             for (from, to, data) in packets {
+                let times = match self.rng.below(100) {
+                    draw if draw < self.loss => 0,
+                    draw if draw < self.loss + self.repeat => 2,
+                    _ => 1,
+                };
+                let cut = |addr| {
+                    self.hosts
+                        .iter()
+                        .position(|host| host.addr == addr)
+                        .is_some_and(|at| self.cut.contains(&at))
+                };
+                let times = if cut(from) || cut(to) { 0 } else { times };
                 for host in self.hosts.iter_mut().filter(|host| host.addr == to) {
-                    let data = data.clone();
-                    let _ = host
-                        .node
-                        .handle_input(self.now, Input::Flow(FlowInput::Datagram { flow: FLOW, from, data }));
+                    for _ in 0..times {
+                        let data = data.clone();
+                        let _ = host.node.handle_input(
+                            self.now,
+                            Input::Flow(FlowInput::Datagram { flow: FLOW, from, data }),
+                        );
+                    }
                 }
             }
         }
     }
 
-    fn advance(&mut self, by: Duration) {
+    pub(super) fn advance(&mut self, by: Duration) {
         let end = self.now.mono + by;
         loop {
             let next = self.hosts.iter().filter_map(|host| host.node.poll_timeout()).map(|(at, _)| at).min();
@@ -134,19 +162,66 @@ impl Net {
         id
     }
 
+    /// Sends if the account takes it.
+    pub(super) fn try_send(&mut self, host: usize, to: &str, text: &str) -> Option<String> {
+        let want = Want { delivery: true, display: true };
+        let outgoing = Outgoing::text(format!("sip:{to}@example.test"), text).want(want).reference(text);
+        let (now, host) = (self.now, &mut self.hosts[host]);
+        let id = host.node.client(host.user?).send(now, outgoing).ok();
+        self.settle();
+        id
+    }
+
+    pub(super) fn try_read(&mut self, host: usize, id: &str) {
+        let (now, host) = (self.now, &mut self.hosts[host]);
+        let _ = host.node.client(host.user.unwrap()).read(now, id);
+        self.settle();
+    }
+
+    pub(super) fn faults(&mut self, seed: u8, loss: u64, repeat: u64) {
+        self.rng = Rng::new([seed; 32]);
+        (self.loss, self.repeat) = (loss, repeat);
+    }
+
+    pub(super) fn cut(&mut self, host: usize, cut: bool) {
+        if cut {
+            self.cut.insert(host);
+        } else {
+            self.cut.remove(&host);
+        }
+    }
+
+    /// The server dies and starts again.
+    pub(super) fn crash_server(&mut self) {
+        self.store.crash();
+        let seed = self.rng.child_seed();
+        self.hosts[0] = Self::up(self.now, Node::new(config(), seed), server_addr());
+        self.hosts[0].node.start(self.now);
+        self.settle();
+    }
+
+    pub(super) fn server(&self) -> &Node {
+        &self.hosts[0].node
+    }
+
+    /// Records in the store.
+    pub(super) fn stored(&self) -> usize {
+        self.store.records().count()
+    }
+
     fn read(&mut self, host: usize, id: &str) {
         let (now, host) = (self.now, &mut self.hosts[host]);
         host.node.client(host.user.unwrap()).read(now, id).unwrap();
         self.settle();
     }
 
-    fn unregister(&mut self, host: usize) {
+    pub(super) fn unregister(&mut self, host: usize) {
         let (now, host) = (self.now, &mut self.hosts[host]);
         host.node.client(host.user.unwrap()).unregister(now).unwrap();
         self.settle();
     }
 
-    fn events(&mut self, host: usize) -> Vec<ClientEvent> {
+    pub(super) fn events(&mut self, host: usize) -> Vec<ClientEvent> {
         std::mem::take(&mut self.hosts[host].events)
     }
 }
