@@ -38,6 +38,9 @@ const PASSED: [HeaderId; 14] = [
     HeaderId::ContentLanguage,
 ];
 
+/// Those of them that may name the sender; they stay behind when it wants not to be known (RFC 3323 §4.1).
+const NAMING: [HeaderId; 2] = [HeaderId::Organization, HeaderId::ReplyTo];
+
 /// What kind of content a message carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -107,7 +110,7 @@ impl Server {
             (HeaderId::ConversationId.name().to_owned(), conversation),
             (HeaderId::ContributionId.name().to_owned(), contribution),
         ];
-        for id in PASSED {
+        for id in PASSED.into_iter().filter(|id| !(identity.private && NAMING.contains(id))) {
             headers.extend(message.headers(id).map(|value| (id.name().to_owned(), value.to_owned())));
         }
         headers.extend(foreign_constraints(message));
@@ -251,8 +254,7 @@ impl Server {
             _ => Reply::bad("Malformed CPIM"),
         })?;
         let from = cpim.from().map_err(|_| Reply::bad("Malformed CPIM From"))?;
-        if let Some(from) = from.filter(|from| !identity.may_be_named(&self.users, from.uri)) {
-            let _ = from;
+        if from.is_some_and(|from| !identity.may_be_named(&self.users, from.uri)) {
             return Err(Reply::forbidden(self.users.realm(), "CPIM From is not the sender"));
         }
         let id = cpim.message_id().filter(|id| id.len() <= ID_BYTES);

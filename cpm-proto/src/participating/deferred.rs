@@ -58,8 +58,8 @@ enum Flight {
 pub(super) struct UserQueue {
     queue: Queue,
     flight: Flight,
-    /// The record in flight.
-    record: Option<DeferredRecord>,
+    /// The record in flight, and its version.
+    record: Option<(DeferredRecord, u64)>,
     not_before: Option<Instant>,
     last_round: Option<Instant>,
     timer: Option<TimerId>,
@@ -166,7 +166,7 @@ impl Server {
             Some((about, Notification::Displayed)) => queue.superseded(about),
             _ => None,
         };
-        let put = StoreOp::Put { key: deferred_key(owner, seq), value, expect: Expect::Any };
+        let put = StoreOp::Put { key: deferred_key(owner, seq), value, expect: Expect::Absent };
         let mut batch = vec![put];
         batch.extend(superseded.map(|seq| delete(deferred_key(owner, seq))));
         batch.extend(self.outcome_of_deferral(parts, handle, &record.envelope, expires, owner));
@@ -361,7 +361,9 @@ impl Server {
         queue.flight = Flight::None;
         let record = match result {
             Ok(answers) => match answers.into_iter().next() {
-                Some(StoreAnswer::Value(Some((_, value)))) => DeferredRecord::decode(&value),
+                Some(StoreAnswer::Value(Some((version, value)))) => {
+                    DeferredRecord::decode(&value).map(|record| (record, version))
+                }
                 _ => None,
             },
             Err(_) => {
@@ -372,7 +374,7 @@ impl Server {
             }
         };
         let Some(entry) = queue.queue.get(seq).cloned() else { return self.run_queue(parts, user) };
-        let Some(mut record) = record else {
+        let Some((mut record, version)) = record else {
             // Damaged or gone: there is nothing to deliver and nobody to tell.
             parts.store_failed();
             return self.drop_entry(parts, user, seq, None);
@@ -386,7 +388,7 @@ impl Server {
             return self.run_queue(parts, user);
         }
         let envelope = record.envelope.clone();
-        queue.record = Some(record);
+        queue.record = Some((record, version));
         queue.last_round = Some(parts.now.mono);
         let (service, purpose) = (Service::Deferred, Purpose::Deferred(seq));
         let fork = self.fork(parts, Delivery { user, key: entry.key, envelope, service, purpose, devices });
@@ -411,7 +413,7 @@ impl Server {
     // spec: CONV-DF-009, CONV-DF-014
     pub(super) fn on_round(&mut self, parts: &mut Parts<'_>, user: UserId, seq: u64, outcome: Outcome) {
         let Some(queue) = self.queues.get_mut(&user) else { return };
-        let Some(record) = queue.record.take() else { return };
+        let Some((record, version)) = queue.record.take() else { return };
         queue.flight = Flight::None;
         if queue.queue.get(seq).is_none() {
             // A late answer of an earlier round has ended it.
@@ -436,7 +438,9 @@ impl Server {
                     return;
                 };
                 let (owner, value) = (served.owner, DeferredRecord { attempts, refusals, ..record }.encode());
-                let put = StoreOp::Put { key: deferred_key(owner, seq), value, expect: Expect::Any };
+                // A write that comes late must not bring back an entry that is gone by then.
+                let expect = Expect::Version(version);
+                let put = StoreOp::Put { key: deferred_key(owner, seq), value, expect };
                 self.insist(parts, owner, Durability::Local, vec![put]);
                 self.run_queue(parts, user);
             }
@@ -515,7 +519,8 @@ impl Server {
             return None;
         }
         let sender = self.users.named(&record.envelope.sender)?;
-        let (recipient, owner) = (self.users.get(user)?, self.users.get(sender)?.owner);
+        let (recipient, told) = (self.users.get(user)?, self.users.get(sender)?);
+        let (about, owner) = (MessageKey::of(&told.canonical, &record.envelope.message_id), told.owner);
         let longest = Duration::from_secs(u64::from(self.policy.deferred_max_seconds));
         let notice = DeferredRecord {
             envelope: failure_notification(parts, recipient, &record.envelope)?,
@@ -528,7 +533,7 @@ impl Server {
         let value = notice.encode();
         let key = MessageKey::of(&recipient.canonical, &notice.envelope.message_id);
         let sender_hash = crate::store::model::hash128(&[recipient.canonical.as_bytes()]);
-        let entry = entry_of(&notice, key, sender_hash, None, value.len());
+        let entry = entry_of(&notice, key, sender_hash, Some(about), value.len());
         let queue = &mut self.queues.entry(sender).or_default().queue;
         let seq = queue.reserve(entry.size, parts.limits.deferred_count, parts.limits.deferred_bytes).ok()?;
         let put = StoreOp::Put { key: deferred_key(owner, seq), value, expect: Expect::Any };

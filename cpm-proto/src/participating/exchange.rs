@@ -190,13 +190,13 @@ impl Server {
         &mut self,
         parts: &mut Parts<'_>,
         handle: Handle<Exchange>,
-        envelope: Envelope,
+        envelope: &Envelope,
         outcome: Outcome,
     ) {
         match outcome {
-            Outcome::Delivered => self.accept(parts, handle, &envelope, 200),
+            Outcome::Delivered => self.accept(parts, handle, envelope, 200),
             Outcome::Refused(status) => self.refuse(parts, handle, &Reply::new(status)),
-            Outcome::Unreachable => self.defer(parts, handle, envelope),
+            Outcome::Unreachable => self.defer(parts, handle, envelope.clone()),
         }
     }
 

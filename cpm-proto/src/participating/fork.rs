@@ -250,8 +250,12 @@ impl Server {
         let (user, purpose) = (fork.user, fork.purpose);
         match purpose {
             Purpose::Exchange(exchange) => {
-                let envelope = fork.envelope.clone();
-                self.on_exchange_outcome(parts, exchange, envelope, outcome);
+                // Branches that wait at the gate still need it afterwards.
+                let envelope = std::mem::take(&mut fork.envelope);
+                self.on_exchange_outcome(parts, exchange, &envelope, outcome);
+                if let Some(fork) = self.forks.get_mut(handle) {
+                    fork.envelope = envelope;
+                }
             }
             Purpose::Deferred(seq) => self.on_round(parts, user, seq, outcome),
             Purpose::Copy => {}

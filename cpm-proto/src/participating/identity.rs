@@ -60,10 +60,11 @@ impl Identity {
         }
     }
 
-    /// Whether an address inside the message may stand for its sender.
+    /// Whether an address inside the message may stand for its sender: its own, or nobody's; only nobody's if
+    /// it wants not to be known (design threats 7.9).
     // spec: CONV-BODY-004
     pub(super) fn may_be_named(&self, users: &Users, address: &str) -> bool {
-        Uri::parse(address).is_ok_and(|uri| is_anonymous(&uri) || self.is(users, &uri))
+        Uri::parse(address).is_ok_and(|uri| is_anonymous(&uri) || (!self.private && self.is(users, &uri)))
     }
 
     fn is(&self, users: &Users, uri: &Uri<'_>) -> bool {

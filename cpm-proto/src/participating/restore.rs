@@ -137,8 +137,9 @@ impl Server {
                 continue;
             }
             let (message, expires) = (entry.key, entry.expires);
+            let remembered = outcome.is_some() || entry.notification.is_some();
             queue.restore(seq, entry);
-            if outcome.is_none() {
+            if !remembered {
                 let expires = expires.saturating_add(REMEMBERED).as_secs();
                 let record =
                     SeenRecord { status: 202, queued: true, delivered: false, displayed: false, expires };

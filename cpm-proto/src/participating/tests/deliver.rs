@@ -263,7 +263,7 @@ fn a_device_that_registered_twice_gets_it_once() {
 fn a_private_sender_is_not_shown() {
     let (mut world, mut alice, bob, _tablet) = three();
     let mut draft = text("bob", "m1");
-    draft.headers.push_str("Privacy: id\r\n");
+    draft.headers.push_str("Privacy: id\r\nReply-To: <sip:alice@example.test>\r\nOrganization: alice\r\n");
     assert!(alice.message(&mut world, &draft).is_none());
     let request = bob.one(&mut world);
     assert!(!String::from_utf8_lossy(request.raw()).contains("alice"), "{:?}", request.raw());
@@ -301,4 +301,15 @@ fn a_stream_that_breaks_before_the_answer_defers_and_the_next_one_delivers() {
     again.register(&mut world);
     again.accept(&mut world);
     assert_eq!(world.stats().deferred, 0);
+}
+
+#[test]
+fn a_private_sender_must_not_show_itself_inside_either() {
+    let (mut world, mut alice, bob, _tablet) = three();
+    let mut draft = text("bob", "m1");
+    draft.headers.push_str("Privacy: id\r\n");
+    let body = String::from_utf8(draft.body).unwrap();
+    draft.body = body.replacen("sip:anonymous@anonymous.invalid", "sip:alice@example.test", 1).into();
+    assert_eq!(alice.status(&mut world, &draft), 403);
+    bob.none(&mut world);
 }

@@ -28,7 +28,7 @@ pub enum Notification {
 }
 
 /// All that is needed to write the MESSAGE for one Device, whoever sends it and whenever.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// Asserted address of the sender, goes into From and P-Asserted-Identity.
     pub sender: String,
