@@ -38,6 +38,7 @@ use cpm_base::{
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU64;
 use std::time::Instant;
 
 /// What a timer of the endpoint is for.
@@ -90,7 +91,7 @@ pub struct Endpoint {
     /// Connection attempts by what they lead to.
     attempts: SeededMap<(Transport, SocketAddr), Handle<Connecting>>,
     /// Requests without To tag by From tag, Call-ID and CSeq (RFC 3261 §8.2.2.2).
-    merged: SeededMap<u64, Handle<ServerTxn>>,
+    merged: SeededMap<NonZeroU64, Handle<ServerTxn>>,
     /// Live server transactions by untrusted source.
     sources: SeededMap<IpAddr, usize>,
     /// Streams with bytes that wait for room in `out` or for their turn.

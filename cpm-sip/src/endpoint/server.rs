@@ -7,7 +7,7 @@ use crate::{Head, Message};
 use bytes::Bytes;
 use cpm_base::{FlowId, Handle, Now, TimerId};
 use smallvec::SmallVec;
-use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 /// A request of a peer that is being answered, or whose answer is kept.
 #[derive(Debug)]
@@ -16,17 +16,17 @@ pub struct ServerTxn {
     machine: Machine,
     flow: FlowId,
     reply: Reply,
-    reliable: bool,
-    /// The untrusted source it is counted under.
-    counted: Option<IpAddr>,
-    merged: Option<u64>,
-    /// The request, for answers made here; let go with the final response.
-    request: Option<Bytes>,
-    /// The last response sent.
-    kept: Option<Bytes>,
+    merged: Option<NonZeroU64>,
+    /// The request until something was sent, then the last response: each has what an answer made here needs.
+    last: Bytes,
     repeat: Option<TimerId>,
     deadline: Option<TimerId>,
     repeats: u8,
+    reliable: bool,
+    /// `last` is a response.
+    responded: bool,
+    /// It counts among the transactions of its untrusted source.
+    counted: bool,
     /// The owner was told of its end already.
     ended: bool,
 }
@@ -183,6 +183,7 @@ impl Endpoint {
             return self.cancel_in(now, source, message, key, reply, invite);
         }
         let merged = facts.merged_key(&mut self.key).then(|| self.table.hash(&self.key));
+        let merged = merged.and_then(NonZeroU64::new);
         if let Some(hash) = merged
             && self.merged.contains_key(&hash)
         {
@@ -236,12 +237,12 @@ impl Endpoint {
         is_invite: bool,
         source: &Source,
         reply: Reply,
-        merged: Option<u64>,
+        merged: Option<NonZeroU64>,
         request: Bytes,
     ) -> Handle<ServerTxn> {
-        let counted = (!source.trusted).then(|| source.addr.ip());
-        if let Some(ip) = counted {
-            *self.sources.get_or_insert_with(ip, || 0) += 1;
+        let counted = !source.trusted;
+        if counted {
+            *self.sources.get_or_insert_with(source.addr.ip(), || 0) += 1;
         }
         let machine = if is_invite { Machine::Invite(ist::START.to) } else { Machine::Other(nist::START.to) };
         let txn = self.servers.insert(ServerTxn {
@@ -249,14 +250,14 @@ impl Endpoint {
             machine,
             flow: source.flow,
             reply,
-            reliable: source.transport.is_reliable(),
-            counted,
             merged,
-            request: Some(request),
-            kept: None,
+            last: request,
             repeat: None,
             deadline: None,
             repeats: 0,
+            reliable: source.transport.is_reliable(),
+            responded: false,
+            counted,
             ended: false,
         });
         if let Some(hash) = merged {
@@ -296,10 +297,8 @@ impl Endpoint {
 
     fn keep_and_step(&mut self, now: Now, txn: Handle<ServerTxn>, status: u16, bytes: Bytes) {
         if let Some(found) = self.servers.get_mut(txn) {
-            found.kept = Some(bytes);
-            if status >= 200 {
-                found.request = None;
-            }
+            found.last = bytes;
+            found.responded = true;
             self.server_event(now, txn, Cause::Status(status), None);
         }
     }
@@ -375,21 +374,23 @@ impl Endpoint {
 
     fn send_kept(&mut self, txn: Handle<ServerTxn>) -> Option<Cause> {
         let found = self.servers.get(txn)?;
-        let (flow, to, data) = (found.flow, found.reply.to(found.reliable), found.kept.clone()?);
+        if !found.responded {
+            return None;
+        }
+        let (flow, to, data) = (found.flow, found.reply.to(found.reliable), found.last.clone());
         self.transmit(flow, to, data).is_err().then_some(Cause::TransportError)
     }
 
-    /// Sends a response the owner did not ask for.
+    /// Sends a response the owner did not ask for. What it copies from the request stands in an earlier response too.
     fn answer_here(&mut self, txn: Handle<ServerTxn>, status: u16, reason: &'static str) -> Option<Cause> {
         let found = self.servers.get_mut(txn)?;
-        let raw = found.request.clone()?;
-        let message = Message::parse(raw, &self.config.limits).ok()?;
+        let message = Message::parse(found.last.clone(), &self.config.limits).ok()?;
         let tag = self.table.tag(found.key.hash());
         let head = Head::response_to(&message, status, reason);
         let bytes = wire::response(head, &found.reply, &tag, self.config.server.as_deref()).ok()?;
-        found.kept = Some(bytes);
+        found.last = bytes;
+        found.responded = true;
         if status >= 200 {
-            found.request = None;
             self.server_died(txn);
         }
         self.send_kept(txn)
@@ -440,8 +441,10 @@ impl Endpoint {
         {
             self.merged.remove(&hash);
         }
-        let Some(ip) = gone.counted else { return };
-        if let Some(count) = self.sources.get_mut(&ip) {
+        let ip = gone.reply.peer.ip();
+        if gone.counted
+            && let Some(count) = self.sources.get_mut(&ip)
+        {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.sources.remove(&ip);

@@ -19,7 +19,7 @@ fn default_port(transport: &str) -> u16 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     /// The address the request came from.
-    peer: SocketAddr,
+    pub(super) peer: SocketAddr,
     /// The port of that address that expects the answer to a datagram.
     port: u16,
 }

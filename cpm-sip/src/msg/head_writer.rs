@@ -386,9 +386,22 @@ impl Head {
         out.put_slice(&self.body);
     }
 
-    /// An upper bound of the octets of the message.
+    /// The octets of the message: a buffer without spare room is frozen without another allocation, and what is
+    /// kept of it for retransmission wastes nothing.
     fn size(&self) -> usize {
-        let fields = self.fields.len().saturating_mul(32);
-        self.text.len().saturating_add(fields).saturating_add(self.body.len()).saturating_add(80)
+        let len = |range: &Range<u32>| self.get(range).len();
+        let start = match &self.start {
+            Start::Request { method, uri } => len(method).saturating_add(len(uri)).saturating_add(12),
+            Start::Response { reason, .. } => len(reason).saturating_add(14),
+        };
+        let field = |field: &Field| {
+            let name = if field.id == HeaderId::Other { len(&field.name) } else { field.id.name().len() };
+            name.saturating_add(len(&field.value)).saturating_add(4)
+        };
+        let fields = self.fields.iter().map(field).fold(0_usize, usize::saturating_add);
+        let digits = self.body.len().checked_ilog10().map_or(1, |zeros| zeros.saturating_add(1));
+        let digits = usize::try_from(digits).unwrap_or(0);
+        let length = "Content-Length: ".len().saturating_add(digits).saturating_add(4);
+        [start, fields, length, self.body.len()].iter().copied().fold(0, usize::saturating_add)
     }
 }
