@@ -1,11 +1,12 @@
-//! Client transactions: requests out, responses in (RFC 3261 §8.1, §9.1, §17.1).
+//! Client transactions: what happens to a request on its way, and responses in (RFC 3261 §9.1, §17.1).
 
-use super::wire::{self, Via};
-use super::{Endpoint, Error, Event, Fire, Target};
+use super::request::Plan;
+use super::wire;
+use super::{Endpoint, Event, Fire};
+use crate::Message;
 use crate::txn::{Action, Fuse, Owner, StoredKey, Timer, TxnFailure, ict, nict};
-use crate::{Head, Message, Method};
 use bytes::Bytes;
-use cpm_base::{FlowDown, FlowId, Handle, Now, ProbeKind, TimerId, Transport};
+use cpm_base::{FlowDown, FlowId, Handle, Now, ProbeKind, TimerId};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 
@@ -13,7 +14,7 @@ use std::net::SocketAddr;
 #[derive(Debug)]
 pub struct ClientTxn {
     key: StoredKey,
-    machine: Machine,
+    pub(super) machine: Machine,
     pub(super) route: Route,
     /// The request as sent; empty while a connection is being opened.
     pub(super) request: Bytes,
@@ -22,8 +23,8 @@ pub struct ClientTxn {
     deadline: Option<TimerId>,
     repeats: u8,
     /// The owner does not want to hear of it.
-    silent: bool,
-    cancel: Cancel,
+    pub(super) silent: bool,
+    pub(super) cancel: Cancel,
 }
 
 impl ClientTxn {
@@ -54,7 +55,7 @@ impl Route {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cancel {
+pub(super) enum Cancel {
     No,
     /// To be sent with the first provisional response (RFC 3261 §9.1).
     Wanted,
@@ -62,13 +63,13 @@ enum Cancel {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Machine {
+pub(super) enum Machine {
     Invite(ict::State),
     Other(nict::State),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
+pub(super) enum Cause {
     Status(u16),
     Timer(Timer),
     TransportError(FlowDown),
@@ -110,7 +111,7 @@ impl Machine {
         }
     }
 
-    fn start(self) -> &'static [Action] {
+    pub(super) fn start(self) -> &'static [Action] {
         match self {
             Self::Invite(_) => ict::START.actions,
             Self::Other(_) => nict::START.actions,
@@ -123,85 +124,6 @@ impl Machine {
 }
 
 impl Endpoint {
-    /// Sends a request in a new transaction. Via is added, and Max-Forwards, From tag, Call-ID, CSeq and
-    /// User-Agent if they are absent. Above `datagram_max` bytes a request meant for UDP goes over TCP if a
-    /// connection comes up, else over UDP (RFC 3261 §18.1.1).
-    ///
-    /// # Errors
-    /// `Usage`: no request, an ACK or CANCEL, or there is no such flow or no socket for the address. `Limit`: too
-    /// many transactions or waiting outputs.
-    // spec: RFC3261-8.1.1 RFC3261-18.1.1
-    pub fn request(&mut self, now: Now, mut head: Head, target: Target) -> Result<Handle<ClientTxn>, Error> {
-        let now = self.tick(now);
-        self.may_send()?;
-        let method = head.method().ok_or(Error::Usage("a request is needed"))?;
-        if matches!(method, Method::Ack | Method::Cancel) {
-            return Err(Error::Usage("ACK and CANCEL have their own calls"));
-        }
-        let method = method.as_str().to_owned();
-        let way = self.way_to(&target)?;
-        self.complete(&mut head)?;
-        let branch = self.branch();
-        let plan = self.plan(head, &branch, way, &target)?;
-        let txn = self.open_client(&method, branch, false);
-        self.stats.requests_out += 1;
-        self.start_client(now, txn, plan);
-        Ok(txn)
-    }
-
-    /// Sends the ACK for a 2xx, outside of any transaction (RFC 3261 §13.2.2.4). The owner sends it again when the
-    /// 2xx comes again.
-    ///
-    /// # Errors
-    /// As [`Self::request`]; a connection is not opened for it.
-    pub fn send_ack(&mut self, now: Now, mut head: Head, target: Target) -> Result<(), Error> {
-        self.tick(now);
-        if !self.has_room() {
-            return Err(Error::Limit("outputs"));
-        }
-        if head.method() != Some(Method::Ack) {
-            return Err(Error::Usage("an ACK is needed"));
-        }
-        let route = match self.way_to(&target)? {
-            Way::Over(route) => route,
-            Way::Open => return Err(Error::Usage("no connection for the ACK")),
-        };
-        self.complete(&mut head)?;
-        let branch = self.branch();
-        let bytes = wire::request(&mut head, &self.via(route, &branch)?)?;
-        self.send_on(route, bytes).map_err(|_| Error::Usage("flow is gone"))
-    }
-
-    /// Cancels an INVITE: CANCEL goes out as soon as a provisional response has come (RFC 3261 §9.1). The INVITE
-    /// ends as usual, most likely with 487.
-    ///
-    /// # Errors
-    /// `Usage`: the handle is stale, it is no INVITE, or its final response is there.
-    // spec: RFC3261-9.1
-    pub fn cancel(&mut self, now: Now, txn: Handle<ClientTxn>) -> Result<(), Error> {
-        let now = self.tick(now);
-        let found = self.clients.get_mut(txn).ok_or(Error::Usage("stale client transaction"))?;
-        match found.machine {
-            Machine::Invite(ict::State::Calling) => {
-                found.cancel = Cancel::Wanted;
-                Ok(())
-            }
-            Machine::Invite(ict::State::Proceeding) => {
-                self.send_cancel(now, txn);
-                self.arm_client(now, txn, Timer::CancelWait);
-                Ok(())
-            }
-            _ => Err(Error::Usage("nothing to cancel")),
-        }
-    }
-
-    /// The owner loses interest: no more events for this transaction. It ends by its own timers.
-    pub fn forget(&mut self, txn: Handle<ClientTxn>) {
-        if let Some(found) = self.clients.get_mut(txn) {
-            found.silent = true;
-        }
-    }
-
     /// A response came in.
     // spec: RFC3261-17.1.3 RFC6026-8.9
     pub(super) fn response_in(&mut self, now: Now, flow: FlowId, message: Message) {
@@ -249,85 +171,7 @@ impl Endpoint {
         self.client_event(now, txn, Cause::TransportError(reason), None);
     }
 
-    fn may_send(&self) -> Result<(), Error> {
-        if !self.has_room() {
-            return Err(Error::Limit("outputs"));
-        }
-        if self.servers.len() + self.clients.len() >= self.config.limits.transactions {
-            return Err(Error::Limit("transactions"));
-        }
-        Ok(())
-    }
-
-    /// Header fields that every request needs (RFC 3261 §8.1.1).
-    fn complete(&mut self, head: &mut Head) -> Result<(), Error> {
-        let (tag, call_id) = (self.fresh(), self.fresh());
-        wire::complete(head, &tag, &call_id, self.config.user_agent.as_deref())
-    }
-
-    /// A branch nobody can guess.
-    fn branch(&mut self) -> Box<str> {
-        let mut branch = String::from(crate::header::BRANCH_COOKIE);
-        branch.push_str(&self.fresh());
-        branch.into_boxed_str()
-    }
-
-    pub(super) fn via<'a>(&self, route: Route, branch: &'a str) -> Result<Via<'a>, Error> {
-        let (Route::Datagram(flow, _) | Route::Stream(flow)) = route else {
-            return Err(Error::Usage("no flow"));
-        };
-        let flow = self.flows.writable(flow).ok_or(Error::Usage("no such flow"))?;
-        Ok(Via { transport: flow.info.transport, local: flow.info.local, branch })
-    }
-
-    fn way_to(&self, target: &Target) -> Result<Way, Error> {
-        if let Some(id) = target.flow {
-            let flow = self.flows.writable(id).ok_or(Error::Usage("no such flow"))?;
-            return Ok(Way::Over(match flow.stream {
-                Some(_) => Route::Stream(id),
-                None => Route::Datagram(id, target.remote),
-            }));
-        }
-        match target.transport {
-            Transport::Udp => {
-                let socket = self.flows.socket_for(target.remote).ok_or(Error::Usage("no socket"))?;
-                Ok(Way::Over(Route::Datagram(socket, target.remote)))
-            }
-            transport => match self.flows.stream_to(transport, target.remote) {
-                Some(stream) => Ok(Way::Over(Route::Stream(stream))),
-                // The peer of a TLS connection must be checked against a name, which a target does not carry.
-                None if transport.is_secure() => Err(Error::Usage("a TLS flow must be opened first")),
-                None => Ok(Way::Open),
-            },
-        }
-    }
-
-    /// Decides over what the request goes and writes it if that is known.
-    fn plan(&mut self, mut head: Head, branch: &str, way: Way, target: &Target) -> Result<Plan, Error> {
-        let route = match way {
-            Way::Open => return Ok(Plan::Open { head: Box::new(head), fallback: None, target: *target }),
-            Way::Over(route) => route,
-        };
-        let bytes = wire::request(&mut head, &self.via(route, branch)?)?;
-        let too_large = bytes.len() > self.config.datagram_max;
-        let (Route::Datagram(socket, remote), true, None) = (route, too_large, target.flow) else {
-            return Ok(Plan::Send { route, bytes });
-        };
-        // spec: RFC3261-18.1.1
-        self.stats.upgraded += 1;
-        match self.flows.stream_to(Transport::Tcp, remote) {
-            Some(stream) => {
-                let route = Route::Stream(stream);
-                let bytes = wire::request(&mut head, &self.via(route, branch)?)?;
-                Ok(Plan::Send { route, bytes })
-            }
-            None => {
-                Ok(Plan::Open { head: Box::new(head), fallback: Some(socket), target: Target::tcp(remote) })
-            }
-        }
-    }
-
-    fn open_client(&mut self, method: &str, branch: Box<str>, silent: bool) -> Handle<ClientTxn> {
+    pub(super) fn open_client(&mut self, method: &str, branch: Box<str>, silent: bool) -> Handle<ClientTxn> {
         self.key.client(method, &branch);
         let key = self.table.store(&self.key);
         let machine =
@@ -350,56 +194,7 @@ impl Endpoint {
         txn
     }
 
-    fn start_client(&mut self, now: Now, txn: Handle<ClientTxn>, plan: Plan) {
-        let Some(found) = self.clients.get(txn) else { return };
-        let start = found.machine.start();
-        match plan {
-            Plan::Send { route, bytes } => {
-                self.set_route(txn, route, bytes);
-                self.client_actions(now, txn, start, None, None);
-            }
-            Plan::Open { head, fallback, target } => {
-                // Only the timer that ends the transaction runs while the connection is opened.
-                for action in start {
-                    if let Action::Arm(timer) = action
-                        && !timer.repeats()
-                    {
-                        self.arm_client(now, txn, *timer);
-                    }
-                }
-                self.wait_for_connection(now, txn, *head, fallback, target);
-            }
-        }
-    }
-
-    /// A way was found for a transaction that waited for one.
-    pub(super) fn route_found(&mut self, now: Now, txn: Handle<ClientTxn>, route: Route, mut head: Head) {
-        let Some(found) = self.clients.get(txn) else { return };
-        let start = found.machine.start();
-        let written = self.via(route, found.branch()).and_then(|via| wire::request(&mut head, &via));
-        match written {
-            Ok(bytes) => {
-                self.set_route(txn, route, bytes);
-                for action in start {
-                    match action {
-                        Action::Arm(timer) if timer.repeats() => {
-                            self.arm_client(now, txn, *timer);
-                        }
-                        Action::Transmit => {
-                            if let Some(Cause::TransportError(reason)) = self.send_request(txn) {
-                                self.fail_client(now, txn, reason);
-                                return;
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            Err(_) => self.fail_client(now, txn, FlowDown::Unreachable),
-        }
-    }
-
-    fn set_route(&mut self, txn: Handle<ClientTxn>, route: Route, bytes: Bytes) {
+    pub(super) fn set_route(&mut self, txn: Handle<ClientTxn>, route: Route, bytes: Bytes) {
         let Some(found) = self.clients.get_mut(txn) else { return };
         found.route = route;
         found.request = bytes;
@@ -431,7 +226,7 @@ impl Endpoint {
         }
     }
 
-    fn client_actions(
+    pub(super) fn client_actions(
         &mut self,
         now: Now,
         txn: Handle<ClientTxn>,
@@ -481,7 +276,7 @@ impl Endpoint {
         }
     }
 
-    fn send_request(&mut self, txn: Handle<ClientTxn>) -> Option<Cause> {
+    pub(super) fn send_request(&mut self, txn: Handle<ClientTxn>) -> Option<Cause> {
         let found = self.clients.get_mut(txn)?;
         let (route, data) = (found.route, found.request.clone());
         // A stream needs no second copy, and only an INVITE is looked at again (for ACK and CANCEL).
@@ -491,7 +286,7 @@ impl Endpoint {
         self.send_on(route, data).err().map(Cause::TransportError)
     }
 
-    fn send_on(&mut self, route: Route, data: Bytes) -> Result<(), FlowDown> {
+    pub(super) fn send_on(&mut self, route: Route, data: Bytes) -> Result<(), FlowDown> {
         match route {
             Route::Opening => Ok(()),
             Route::Datagram(flow, to) => self.transmit(flow, Some(to), data),
@@ -509,7 +304,7 @@ impl Endpoint {
     }
 
     /// CANCEL: its own transaction with the branch of the INVITE, silent (RFC 3261 §9.1).
-    fn send_cancel(&mut self, now: Now, txn: Handle<ClientTxn>) {
+    pub(super) fn send_cancel(&mut self, now: Now, txn: Handle<ClientTxn>) {
         let Some(found) = self.clients.get_mut(txn) else { return };
         if found.cancel == Cancel::Sent {
             return;
@@ -544,7 +339,7 @@ impl Endpoint {
         }
     }
 
-    fn arm_client(&mut self, now: Now, txn: Handle<ClientTxn>, timer: Timer) -> Option<Cause> {
+    pub(super) fn arm_client(&mut self, now: Now, txn: Handle<ClientTxn>, timer: Timer) -> Option<Cause> {
         let found = self.clients.get_mut(txn)?;
         let slot = if timer.repeats() { &mut found.repeat } else { &mut found.deadline };
         if timer == Timer::C && found.cancel == Cancel::Sent {
@@ -584,15 +379,4 @@ impl Endpoint {
             stream.clients.remove(&txn);
         }
     }
-}
-
-/// What is known about the way before the request is written.
-enum Way {
-    Over(Route),
-    Open,
-}
-
-enum Plan {
-    Send { route: Route, bytes: Bytes },
-    Open { head: Box<Head>, fallback: Option<FlowId>, target: Target },
 }

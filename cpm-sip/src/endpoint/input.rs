@@ -115,7 +115,8 @@ impl Endpoint {
     /// No `Server` here, and no answer that is large beside what caused it: whoever sent the request may have
     /// forged its source.
     fn answer_once(&mut self, source: &Source, head: Head, reply: Reply, request: &[u8]) -> bool {
-        let tag = self.table.tag(self.table.hash_octets(request));
+        // The answer copies what tells requests apart, however much of the rest a stream has brought by now.
+        let tag = self.table.tag(self.table.hash_octets(&head.write()));
         let to = reply.to(source.transport.is_reliable());
         let Ok(answer) = super::wire::response(head, &reply, &tag, None) else { return false };
         let fits = to.is_none() || answer.len() < request.len().saturating_mul(AMPLIFICATION);

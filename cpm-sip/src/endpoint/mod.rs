@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod input;
 mod output;
+mod request;
 mod server;
 mod stats;
 mod stream;

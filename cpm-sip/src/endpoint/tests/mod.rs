@@ -2,6 +2,7 @@
 
 mod client;
 mod limits;
+mod model;
 mod pair;
 mod reject;
 mod server;
