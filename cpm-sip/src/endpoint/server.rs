@@ -5,7 +5,7 @@ use super::{Endpoint, Error, Event, Fire, Source};
 use crate::txn::{Action, Fuse, Owner, StoredKey, Timer, ist, nist};
 use crate::{Head, Message};
 use bytes::Bytes;
-use cpm_base::{FlowId, Handle, Now, TimerId};
+use cpm_base::{FlowId, Handle, Now, ProbeKind, TimerId};
 use smallvec::SmallVec;
 use std::num::NonZeroU64;
 
@@ -166,12 +166,6 @@ impl Endpoint {
             self.event(Event::Ack { txn: None, source, message });
             return Ok(());
         }
-        if let Some(refusal) = self.over_limit(&source) {
-            self.stats.overload += 1;
-            let retry_after = self.config.retry_after;
-            self.refuse(&source, &message, 503, "Service Unavailable", Some(retry_after));
-            return Err(Error::Limit(refusal));
-        }
         let key = self.table.store(&self.key);
         let reply = facts.reply(&source);
         if facts.method == "CANCEL" {
@@ -181,6 +175,13 @@ impl Endpoint {
                 _ => None,
             };
             return self.cancel_in(now, source, message, key, reply, invite);
+        }
+        if let Some(limit) = self.over_limit(&source) {
+            self.stats.overload += 1;
+            self.probes.push(ProbeKind::LimitReached, source.flow.0, 0);
+            let retry_after = self.config.retry_after;
+            self.refuse(&source, &message, 503, "Service Unavailable", Some(retry_after));
+            return Err(Error::Limit(limit));
         }
         let merged = facts.merged_key(&mut self.key).then(|| self.table.hash(&self.key));
         let merged = merged.and_then(NonZeroU64::new);
@@ -221,8 +222,14 @@ impl Endpoint {
         let head = Head::response_to(&message, status, reason);
         let tag = self.table.tag(hash);
         let bytes = wire::response(head, &reply, &tag, self.config.server.as_deref())?;
-        let txn = self.open_server(key, false, &source, reply, None, message.raw().clone());
-        self.keep_and_step(now, txn, status, bytes);
+        if self.over_limit(&source).is_some() {
+            // A CANCEL makes room, so it is taken in any case; without a transaction its copies get the same again.
+            // A flow that is gone has nobody who waits for the answer.
+            let _ = self.transmit(source.flow, reply.to(source.transport.is_reliable()), bytes);
+        } else {
+            let txn = self.open_server(key, false, &source, reply, None, message.raw().clone());
+            self.keep_and_step(now, txn, status, bytes);
+        }
         if let Some(invite) = invite
             && waits
         {

@@ -22,8 +22,6 @@ pub struct Stats {
     pub malformed_answered: u64,
     /// Responses that fit no transaction (RFC 6026 §8.9).
     pub stray_responses: u64,
-    /// ACKs that fit no transaction and no dialog could take because they were malformed.
-    pub stray_acks: u64,
     /// Copies of a request that came over another way, answered 482.
     pub merged: u64,
     /// Requests answered 503 because of a limit.

@@ -182,16 +182,64 @@ impl HeaderId {
     }
 
     pub(crate) fn of_octets(name: &[u8]) -> Self {
-        if let [letter] = name {
-            let letter = char::from(letter.to_ascii_lowercase());
-            return Self::ALL.iter().copied().find(|id| id.compact() == Some(letter)).unwrap_or(Self::Other);
+        let places = if name.len() == 1 { &COMPACT } else { &LONG };
+        let first = place(name);
+        // Names that fall on the same place stand behind each other, up to the first free one.
+        for step in 0..PLACES {
+            let at = first.wrapping_add(step) % PLACES;
+            let Some(id) = places.get(at).and_then(|position| Self::ALL.get(usize::from(*position))) else {
+                return Self::Other;
+            };
+            let same = match name {
+                [letter] => id.compact() == Some(char::from(letter.to_ascii_lowercase())),
+                name => id.name().as_bytes().eq_ignore_ascii_case(name),
+            };
+            if same {
+                return *id;
+            }
         }
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|id| id.name().len() == name.len() && id.name().as_bytes().eq_ignore_ascii_case(name))
-            .unwrap_or(Self::Other)
+        Self::Other
     }
+}
+
+const PLACES: usize = 256;
+const FREE: u8 = u8::MAX;
+/// Positions in [`HeaderId::ALL`] by the place of the long name.
+static LONG: [u8; PLACES] = places(false);
+/// Positions in [`HeaderId::ALL`] by the place of the compact form.
+static COMPACT: [u8; PLACES] = places(true);
+
+/// Where a name is looked for: a number made of its length and three of its letters, in any case.
+#[allow(clippy::as_conversions, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // within the name
+const fn place(name: &[u8]) -> usize {
+    let len = name.len();
+    if len == 0 {
+        return 0;
+    }
+    let (first, middle, last) = (name[0] | 0x20, name[len / 2] | 0x20, name[len - 1] | 0x20);
+    (len % PLACES * 7 + first as usize * 19 + middle as usize * 41 + last as usize) % PLACES
+}
+
+#[allow(clippy::as_conversions, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // evaluated at build
+const fn places(compact: bool) -> [u8; PLACES] {
+    let mut table = [FREE; PLACES];
+    let mut position = 0;
+    while position < HeaderId::ALL.len() {
+        let id = HeaderId::ALL[position];
+        let at = match (compact, id.compact()) {
+            (false, _) => Some(place(id.name().as_bytes())),
+            (true, Some(letter)) => Some(place(&[letter as u8])),
+            (true, None) => None,
+        };
+        if let Some(mut at) = at {
+            while table[at] != FREE {
+                at = (at + 1) % PLACES;
+            }
+            table[at] = position as u8;
+        }
+        position += 1;
+    }
+    table
 }
 
 #[allow(clippy::as_conversions)] // the number of a fieldless enum below 128

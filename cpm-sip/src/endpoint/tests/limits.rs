@@ -43,6 +43,21 @@ fn transactions_of_the_endpoint() {
     one_request(bench.events());
 }
 
+/// A CANCEL is taken at the limit too: it makes room.
+// test: RFC3261-9.2
+#[test]
+fn cancel_at_the_limit() {
+    let mut bench = Bench::udp(config(|limits| limits.transactions = 1));
+    bench.datagram("192.0.2.2:5060", request("INVITE", "z9hG4bK1")).unwrap();
+    let (txn, invite) = one_request(bench.events());
+    bench.datagram("192.0.2.2:5060", request("CANCEL", "z9hG4bK1")).unwrap();
+    let out = bench.drain();
+    assert!(transmitted(&out[0]).unwrap().1.starts_with("SIP/2.0 200 OK\r\n"));
+    assert!(matches!(out[1], Output::Event(Event::Cancelled { txn: of }) if of == txn));
+    assert_eq!(bench.endpoint.stats().server_txns, 1);
+    bench.endpoint.respond(bench.now, txn, Head::response_to(&invite, 487, "")).unwrap();
+}
+
 #[test]
 fn transactions_of_one_untrusted_source() {
     let mut bench = Bench::udp(config(|limits| limits.transactions_per_source = 3));
