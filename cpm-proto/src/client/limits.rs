@@ -56,8 +56,8 @@ impl Default for ClientLimits {
             give_up: Duration::from_secs(180),
             back_off: Duration::from_secs(2),
             back_off_max: Duration::from_secs(60),
-            linger: Duration::from_secs(3),
-            unregister: Duration::from_secs(3),
+            linger: Duration::from_secs(2),
+            unregister: Duration::from_secs(2),
         }
     }
 }

@@ -101,7 +101,7 @@ impl User {
         if uri.user().is_none() && !matches!(uri, Uri::Tel(_)) || uri.headers().is_some() {
             return Err(Error::Usage("the address is no CPM Address"));
         }
-        let secret = cpm_sip::auth::Secret::new(account.password.expose());
+        let secret = account.password.clone();
         Ok(Self {
             own: uri.canonical().into(),
             link: Link::new(&account, contact, rng),

@@ -18,7 +18,6 @@ use super::{Errand, Timer, User};
 use crate::service::Service;
 use crate::{Account, ClientEvent};
 use cpm_base::{FlowDown, FlowId, Rng, TimerId, Transport};
-use cpm_sip::auth::Secret;
 use cpm_sip::endpoint::Target;
 use cpm_sip::register::{Outcome, Registration, RegistrationConfig};
 use cpm_sip::txn::TxnFailure;
@@ -72,7 +71,7 @@ impl Link {
         let host = uri.as_ref().and_then(|uri| uri.host()).map(|host| host.to_string());
         let registrar = format!("sip:{}", host.unwrap_or_else(|| account.server.to_string()));
         let user = digest_user(account);
-        let secret = Secret::new(account.password.expose());
+        let secret = account.password.clone();
         let mut config = RegistrationConfig::new(account.address.clone(), registrar, user, secret);
         config.instance = Some(account.instance.clone());
         config.features = vec![feature_tag()];
