@@ -1,0 +1,5 @@
+//! The real program over real sockets.
+
+mod edges;
+mod processes;
+mod story;
