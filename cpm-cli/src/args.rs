@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Client(Client),
     /// Plays the whole story on loopback and says what happens.
     Demo(Demo),
+    /// Reads files and says what is in them, one JSON line a file.
+    Parse(Parse),
 }
 
 /// Which runtime drives the sockets.
@@ -108,4 +110,15 @@ pub(crate) struct Demo {
     /// Which runtime drives the sockets
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
+}
+
+/// `cpm parse`
+#[derive(Debug, Args)]
+pub(crate) struct Parse {
+    /// What the files hold
+    #[arg(long = "as", value_enum, value_name = "KIND")]
+    pub(crate) kind: crate::parse::Kind,
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! The program `cpm`: a node that serves users, a client, and a demonstration of both.
+//! The program `cpm`: a node that serves users, a client, a demonstration of both, and a reader of messages.
 
 mod args;
 mod client;
@@ -7,12 +7,14 @@ mod demo;
 mod driver;
 mod failure;
 mod line;
+mod parse;
 mod prompt;
 mod serve;
 mod users;
 
 use args::{Cli, Command};
 use clap::Parser;
+use failure::Context;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -24,6 +26,13 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Client(args) => client::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Parse(args) => {
+            let mut out = std::io::stdout().lock();
+            match parse::run(args.kind, &args.files, &mut out) {
+                Ok(code) => return code,
+                Err(error) => Err(error).context("cannot write to standard output"),
+            }
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
