@@ -1,6 +1,6 @@
 //! A position in one header field value or URI, and the rules of RFC 3261 §25.1 that all of them share.
 
-use super::tables::{TOKEN, is};
+use super::tables::{QUOTED_TEXT, TOKEN, is};
 use crate::{Fault, ParseError, ParseKind};
 
 /// A value that can be read at a cursor.
@@ -104,10 +104,8 @@ impl<'a> Cursor<'a> {
 
     /// The longest run of octets of the classes, perhaps empty.
     pub(crate) fn run(&mut self, classes: u16) -> &'a str {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or(&[]);
-        let length = rest.iter().position(|octet| !is(*octet, classes)).unwrap_or(rest.len());
         let start = self.at;
-        self.advance(length);
+        self.skip(classes);
         self.since(start)
     }
 
@@ -122,22 +120,41 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         self.expect(b'"', Fault::QuotedString)?;
         loop {
-            match self.peek() {
-                None => return Err(self.fail(Fault::QuotedString)),
-                Some(b'"') => {
+            self.skip(QUOTED_TEXT);
+            match (self.peek(), self.peek_second()) {
+                (Some(b'"'), _) => {
                     self.advance(1);
                     return Ok(self.since(start));
                 }
                 // A quoted pair is a backslash and any ASCII octet but CR and LF, NUL included.
-                Some(b'\\') => match self.peek_second() {
-                    Some(b'\r' | b'\n') | None => return Err(self.fail(Fault::QuotedString)),
-                    Some(second) if second.is_ascii() => self.advance(2),
-                    Some(_) => return Err(self.fail(Fault::QuotedString)),
-                },
-                Some(b'\t') => self.advance(1),
-                Some(control) if control.is_ascii_control() => return Err(self.fail(Fault::QuotedString)),
-                Some(_) => self.advance(1),
+                (Some(b'\\'), Some(second)) if second.is_ascii() && !matches!(second, b'\r' | b'\n') => {
+                    self.advance(2)
+                }
+                _ => return Err(self.fail(Fault::QuotedString)),
             }
+        }
+    }
+
+    /// Skips octets of the classes.
+    #[inline]
+    pub(crate) fn skip(&mut self, classes: u16) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or(&[]);
+        let length = rest.iter().position(|octet| !is(*octet, classes)).unwrap_or(rest.len());
+        self.at = self.at.saturating_add(length);
+    }
+
+    /// Skips octets of a class and escapes of two hexadecimal digits.
+    pub(crate) fn skip_escaped(&mut self, class: u16) -> Result<(), ParseError> {
+        loop {
+            self.skip(class);
+            if self.peek() != Some(b'%') {
+                return Ok(());
+            }
+            let digits = self.text.as_bytes().get(self.at..).and_then(|rest| rest.get(1..3));
+            if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+                return Err(self.fail(Fault::Escape));
+            }
+            self.advance(3);
         }
     }
 

@@ -111,36 +111,66 @@ impl Fields<'_> {
     }
 
     /// The field that begins at `at` and the start of the line after it; `None` at the empty line.
+    #[inline(always)]
     fn next(&mut self, at: usize) -> Result<Option<(Span, usize)>, ParseError> {
-        let name = self.window.get(at..).unwrap_or(&[]);
-        let name_len = name.iter().position(|octet| !is(*octet, TOKEN)).unwrap_or(name.len());
-        if name_len == 0 {
-            return match (name.first(), name.get(1)) {
-                (Some(b'\r'), Some(b'\n')) => Ok(None),
-                (None, _) | (Some(b'\r'), None) => self.ended(),
-                _ => self.line(at).and_then(|_| fail(ParseKind::FieldName, at)),
-            };
+        if self.window.get(at) == Some(&b'\r') && self.window.get(at.saturating_add(1)) == Some(&b'\n') {
+            return Ok(None);
         }
+        let name_len = name_length(self.window, at);
         let mut value_at = at.saturating_add(name_len);
+        if self.window.get(value_at) != Some(&b':') {
+            value_at = self.colon(at, name_len)?;
+        }
+        let id = HeaderId::at(self.window, at, name_len);
+        if id == HeaderId::Other && !self.is_token(at, name_len) {
+            return self.bad_name(at);
+        }
+        value_at = value_at.saturating_add(1);
         while let Some(b' ' | b'\t') = self.window.get(value_at) {
             value_at = value_at.saturating_add(1);
         }
-        if self.window.get(value_at) != Some(&b':') {
-            // A line that does not even end is incomplete rather than malformed.
-            return self.line(value_at).and_then(|_| fail(ParseKind::FieldName, value_at));
-        }
-        value_at = value_at.saturating_add(1);
         let (mut value_end, mut next) = self.line(value_at)?;
         while let Some(b' ' | b'\t') = self.window.get(next) {
             self.folded = true;
             (value_end, next) = self.line(next)?;
         }
-        let span = self.span(at, name_len, value_at, value_end)?;
+        let span = self.span(id, at, name_len, value_at, value_end)?;
         Ok(Some((span, next)))
     }
 
-    fn span(&mut self, at: usize, name_len: usize, from: usize, to: usize) -> Result<Span, ParseError> {
-        let id = HeaderId::of_octets(self.window.get(at..at.saturating_add(name_len)).unwrap_or(&[]));
+    fn is_token(&self, at: usize, len: usize) -> bool {
+        len > 0
+            && self
+                .window
+                .get(at..at.saturating_add(len))
+                .is_some_and(|name| name.iter().all(|octet| is(*octet, TOKEN)))
+    }
+
+    /// The colon of a field whose name is not followed by it at once: only white space may lie between.
+    #[cold]
+    fn colon(&self, at: usize, name_len: usize) -> Result<usize, ParseError> {
+        let mut colon = at.saturating_add(name_len);
+        while let Some(b' ' | b'\t') = self.window.get(colon) {
+            colon = colon.saturating_add(1);
+        }
+        if name_len == 0 || self.window.get(colon) != Some(&b':') { self.bad_name(at) } else { Ok(colon) }
+    }
+
+    /// A line that does not even end is incomplete rather than malformed.
+    #[cold]
+    fn bad_name<T>(&self, at: usize) -> Result<T, ParseError> {
+        self.line(at).and_then(|_| fail(ParseKind::FieldName, at))
+    }
+
+    #[inline(always)]
+    fn span(
+        &mut self,
+        id: HeaderId,
+        at: usize,
+        name_len: usize,
+        from: usize,
+        to: usize,
+    ) -> Result<Span, ParseError> {
         if to.saturating_sub(from) > self.limits.value {
             return fail(ParseKind::ValueTooLong, from);
         }
@@ -189,13 +219,48 @@ fn octets(window: &[u8], span: Span) -> &[u8] {
 }
 
 /// Cuts white space, line ends of folding included, from both ends of a range.
-fn trim(window: &[u8], from: usize, to: usize) -> (usize, usize) {
-    let value = window.get(from..to).unwrap_or(&[]);
-    let blank = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
-    let before = value.iter().take_while(|octet| blank(octet)).count();
-    let rest = value.get(before..).unwrap_or(&[]);
-    let after = rest.iter().rev().take_while(|octet| blank(octet)).count();
-    (from.saturating_add(before), to.saturating_sub(after))
+#[inline(always)]
+fn trim(window: &[u8], mut from: usize, mut to: usize) -> (usize, usize) {
+    let blank = |at: usize| matches!(window.get(at), Some(b' ' | b'\t' | b'\r' | b'\n'));
+    while from < to && blank(from) {
+        from = from.saturating_add(1);
+    }
+    while from < to && blank(to.saturating_sub(1)) {
+        to = to.saturating_sub(1);
+    }
+    (from, to)
+}
+
+const COLONS: u64 = u64::from_ne_bytes([b':'; 8]);
+const LOWS: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// The octets before the colon of the line, without white space at their end; at most 256, since a longer name is
+/// refused. Eight octets are looked at in one step.
+#[inline(always)]
+fn name_length(window: &[u8], at: usize) -> usize {
+    let rest = window.get(at..).unwrap_or(&[]);
+    let mut len = 0_usize;
+    for word in rest.as_chunks::<8>().0.iter().take(32) {
+        let others = u64::from_le_bytes(*word) ^ COLONS;
+        // The lowest octet of `found` is exact: borrows only reach octets above a match.
+        let found = others.wrapping_sub(LOWS) & !others & HIGHS;
+        if found != 0 {
+            let octets = usize::try_from(found.trailing_zeros() >> 3).unwrap_or(0);
+            return before_blanks(rest, len.saturating_add(octets));
+        }
+        len = len.saturating_add(8);
+    }
+    let tail = rest.get(len..).unwrap_or(&[]).iter().take(8);
+    before_blanks(rest, len.saturating_add(tail.take_while(|octet| **octet != b':').count()))
+}
+
+#[inline(always)]
+fn before_blanks(rest: &[u8], mut len: usize) -> usize {
+    while let Some(b' ' | b'\t') = rest.get(len.wrapping_sub(1)) {
+        len = len.saturating_sub(1);
+    }
+    len
 }
 
 /// The value of a Content-Length: digits only, checked in 64 bits (RFC 3261 §20.14).

@@ -14,6 +14,8 @@ pub(crate) const HEADER_CHAR: u16 = 1 << 4;
 pub(crate) const HOST: u16 = 1 << 5;
 /// `word`, of which a Call-ID consists.
 pub(crate) const WORD: u16 = 1 << 6;
+/// What stands for itself in a quoted string: neither quote, backslash nor control octet.
+pub(crate) const QUOTED_TEXT: u16 = 1 << 8;
 /// What may stand in any URI (RFC 3986 §2), `%` included.
 pub(crate) const URI_CHAR: u16 = 1 << 7;
 
@@ -34,6 +36,13 @@ const fn build() -> [u16; 256] {
     while octet < 128 {
         if (octet as u8).is_ascii_alphanumeric() {
             table[octet] = TOKEN | USER | PASSWORD | PARAM_CHAR | HEADER_CHAR | HOST | WORD | URI_CHAR;
+        }
+        octet += 1;
+    }
+    let mut octet = 0;
+    while octet < 256 {
+        if octet == 9 || (octet >= 32 && octet != 127 && octet != b'"' as usize && octet != b'\\' as usize) {
+            table[octet] |= QUOTED_TEXT;
         }
         octet += 1;
     }

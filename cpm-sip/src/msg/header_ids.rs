@@ -182,62 +182,126 @@ impl HeaderId {
     }
 
     pub(crate) fn of_octets(name: &[u8]) -> Self {
-        let places = if name.len() == 1 { &COMPACT } else { &LONG };
-        let first = place(name);
-        // Names that fall on the same place stand behind each other, up to the first free one.
-        for step in 0..PLACES {
-            let at = first.wrapping_add(step) % PLACES;
-            let Some(id) = places.get(at).and_then(|position| Self::ALL.get(usize::from(*position))) else {
-                return Self::Other;
-            };
-            let same = match name {
-                [letter] => id.compact() == Some(char::from(letter.to_ascii_lowercase())),
-                name => id.name().as_bytes().eq_ignore_ascii_case(name),
-            };
-            if same {
-                return *id;
-            }
-        }
-        Self::Other
+        Self::at(name, 0, name.len())
     }
-}
 
-const PLACES: usize = 256;
-const FREE: u8 = u8::MAX;
-/// Positions in [`HeaderId::ALL`] by the place of the long name.
-static LONG: [u8; PLACES] = places(false);
-/// Positions in [`HeaderId::ALL`] by the place of the compact form.
-static COMPACT: [u8; PLACES] = places(true);
-
-/// Where a name is looked for: a number made of its length and three of its letters, in any case.
-#[allow(clippy::as_conversions, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // within the name
-const fn place(name: &[u8]) -> usize {
-    let len = name.len();
-    if len == 0 {
-        return 0;
-    }
-    let (first, middle, last) = (name[0] | 0x20, name[len / 2] | 0x20, name[len - 1] | 0x20);
-    (len % PLACES * 7 + first as usize * 19 + middle as usize * 41 + last as usize) % PLACES
-}
-
-#[allow(clippy::as_conversions, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // evaluated at build
-const fn places(compact: bool) -> [u8; PLACES] {
-    let mut table = [FREE; PLACES];
-    let mut position = 0;
-    while position < HeaderId::ALL.len() {
-        let id = HeaderId::ALL[position];
-        let at = match (compact, id.compact()) {
-            (false, _) => Some(place(id.name().as_bytes())),
-            (true, Some(letter)) => Some(place(&[letter as u8])),
-            (true, None) => None,
+    /// The number of the name that lies in `octets` from `at`: one probe into a table that has no collisions, and
+    /// one comparison, eight octets in a step.
+    #[inline]
+    pub(crate) fn at(octets: &[u8], at: usize, len: usize) -> Self {
+        let name = octets.get(at..at.saturating_add(len)).unwrap_or(&[]);
+        let (Some(first), Some(last), Ok(short)) = (name.first(), name.last(), u8::try_from(len)) else {
+            return Self::Other;
         };
-        if let Some(mut at) = at {
-            while table[at] != FREE {
-                at = (at + 1) % PLACES;
-            }
-            table[at] = position as u8;
+        if len == 1 {
+            let letter = usize::from((first | 0x20).wrapping_sub(b'a'));
+            let id = COMPACT.get(letter).copied().unwrap_or(Self::Other);
+            return if first.is_ascii_alphabetic() { id } else { Self::Other };
         }
-        position += 1;
+        let middle = name.get(usize::from(short >> 1)).copied().unwrap_or(0);
+        let Some(entry) = LONG.get(usize::from(slot(*first, middle, *last, short))) else {
+            return Self::Other;
+        };
+        if entry.len == short && entry.is_name(octets, at, len) { entry.id } else { Self::Other }
+    }
+}
+
+/// A long name in lower case, as words for comparison.
+#[derive(Clone, Copy)]
+struct Entry {
+    id: HeaderId,
+    len: u8,
+    /// Of the first eight octets, the second, and so on; zero behind the end.
+    words: [u64; 4],
+}
+
+/// Bit 6 of every octet: set in letters, clear in digits and the hyphen.
+const LETTERS: u64 = u64::from_ne_bytes([0x40; 8]);
+
+impl Entry {
+    const NONE: Self = Self { id: HeaderId::Other, len: 0, words: [0; 4] };
+
+    #[inline]
+    fn is_name(&self, octets: &[u8], at: usize, len: usize) -> bool {
+        let mut from = at;
+        let mut left = len;
+        for word in self.words {
+            if left == 0 {
+                return true;
+            }
+            // Letters match in both cases, everything else exactly.
+            if load(octets, from, left) | ((word & LETTERS) >> 1) != word {
+                return false;
+            }
+            from = from.saturating_add(8);
+            left = left.saturating_sub(8);
+        }
+        left == 0
+    }
+}
+
+/// Up to eight octets as a word, zero behind the end of the name.
+#[inline]
+fn load(octets: &[u8], from: usize, len: usize) -> u64 {
+    let rest = octets.get(from..).unwrap_or(&[]);
+    let word = match rest.first_chunk::<8>() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => rest.iter().rev().fold(0, |word, octet| (word << 8) | u64::from(*octet)),
+    };
+    const ENDS: [u64; 8] = [
+        u64::MAX,
+        0xFF,
+        0xFFFF,
+        0xFF_FFFF,
+        0xFFFF_FFFF,
+        0xFF_FFFF_FFFF,
+        0xFFFF_FFFF_FFFF,
+        0xFF_FFFF_FFFF_FFFF,
+    ];
+    if len >= 8 { word } else { word & ENDS.get(len).copied().unwrap_or(0) }
+}
+
+/// Where a long name lies in [`LONG`], whatever the case of its letters. The factor was searched for; a new name that
+/// collides with another fails to compile and needs another one.
+const fn slot(first: u8, middle: u8, last: u8, len: u8) -> u16 {
+    let key = u32::from_le_bytes([first | 0x20, last | 0x20, middle | 0x20, len]);
+    let [_, _, low, high] = key.wrapping_mul(0xCAED_E357).to_le_bytes();
+    u16::from_le_bytes([low, high]) >> 7
+}
+
+static LONG: [Entry; 512] = long_table();
+static COMPACT: [HeaderId; 26] = compact_table();
+
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions)] // evaluated by the compiler
+const fn long_table() -> [Entry; 512] {
+    let mut table = [Entry::NONE; 512];
+    let mut at = 0;
+    while at < HeaderId::ALL.len() {
+        let id = HeaderId::ALL[at];
+        let name = id.name().as_bytes();
+        let slot = slot(name[0], name[name.len() / 2], name[name.len() - 1], name.len() as u8) as usize;
+        assert!(table[slot].len == 0, "two field names share a slot: choose another factor");
+        let mut words = [0; 4];
+        let mut octet = 0;
+        while octet < name.len() {
+            words[octet / 8] |= (name[octet].to_ascii_lowercase() as u64) << (8 * (octet % 8));
+            octet += 1;
+        }
+        table[slot] = Entry { id, len: name.len() as u8, words };
+        at += 1;
+    }
+    table
+}
+
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions)] // evaluated by the compiler
+const fn compact_table() -> [HeaderId; 26] {
+    let mut table = [HeaderId::Other; 26];
+    let mut at = 0;
+    while at < HeaderId::ALL.len() {
+        if let Some(letter) = HeaderId::ALL[at].compact() {
+            table[letter as usize - 'a' as usize] = HeaderId::ALL[at];
+        }
+        at += 1;
     }
     table
 }

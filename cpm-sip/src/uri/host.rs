@@ -85,29 +85,96 @@ impl<'a> Host<'a> {
 
 /// `hostname` or `IPv4address`; the last label decides which, because it starts with a letter in a name only.
 fn name_or_ipv4(text: &str) -> Option<Host<'_>> {
-    let name = relative(text);
-    let last = name.rsplit('.').next()?;
-    if last.bytes().next()?.is_ascii_alphabetic() {
-        let label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
-        return (text.len() <= 255 && name.split('.').all(label)).then_some(Host::Name(text));
+    let name = relative(text).as_bytes();
+    let mut label_at = 0_usize;
+    // Labels begin and end with a letter or digit, so a dot or hyphen stands beside neither end nor dot.
+    let mut before = b'.';
+    for (at, octet) in name.iter().enumerate() {
+        if *octet < b'0' {
+            if before == b'.' || (before == b'-' && *octet == b'.') {
+                return None;
+            }
+            if *octet == b'.' {
+                label_at = at.wrapping_add(1);
+            }
+        }
+        before = *octet;
     }
-    text.parse().ok().map(Host::V4)
+    let is_name = name.get(label_at)?.is_ascii_alphabetic() && before != b'-' && text.len() <= 255;
+    if is_name { Some(Host::Name(text)) } else { ipv4(text.as_bytes()).map(Host::V4) }
+}
+
+/// `1*3DIGIT "." 1*3DIGIT "." 1*3DIGIT "." 1*3DIGIT`, without leading zeros, which others read as octal.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0_u8; 4];
+    let mut rest = text;
+    for (at, slot) in octets.iter_mut().enumerate() {
+        let digits = rest.iter().take(4).take_while(|octet| octet.is_ascii_digit()).count();
+        let (number, after) = rest.split_at_checked(digits)?;
+        let value = number.iter().fold(0_u16, |value, digit| {
+            value.wrapping_mul(10).wrapping_add(u16::from(digit.wrapping_sub(b'0')))
+        });
+        if digits == 0 || digits > 3 || (digits > 1 && number.first() == Some(&b'0')) {
+            return None;
+        }
+        *slot = u8::try_from(value).ok()?;
+        rest = if at == 3 { after } else { after.strip_prefix(b".")? };
+    }
+    rest.is_empty().then(|| Ipv4Addr::from(octets))
 }
 
 /// An IPv6 address without brackets. The grammar of RFC 3261 allows a third colon before an embedded IPv4 address;
 /// RFC 5118 §4.10 asks to take that as two.
 // spec: RFC5118-4.10
 pub(crate) fn ipv6(text: &str) -> Option<Ipv6Addr> {
-    if let Ok(address) = text.parse() {
-        return Some(address);
+    let mut groups = [0_u16; 8];
+    let (mut count, mut gap) = (0_usize, None);
+    let mut rest = text.as_bytes();
+    if let Some(after) = rest.strip_prefix(b"::") {
+        (gap, rest) = (Some(0), after);
     }
-    let (before, after) = text.split_once(":::")?;
-    after.parse::<Ipv4Addr>().ok()?;
-    let mut corrected = String::with_capacity(text.len());
-    corrected.push_str(before);
-    corrected.push_str("::");
-    corrected.push_str(after);
-    corrected.parse().ok()
+    let mut corrected = rest.strip_prefix(b":");
+    while !rest.is_empty() {
+        if let Some(after) = corrected.take() {
+            ipv4(after)?;
+            rest = after;
+        }
+        let digits = rest.iter().take(5).take_while(|octet| octet.is_ascii_hexdigit()).count();
+        let (group, after) = rest.split_at_checked(digits)?;
+        if after.first() == Some(&b'.') {
+            let [a, b, c, d] = ipv4(rest)?.octets();
+            *groups.get_mut(count)? = u16::from_be_bytes([a, b]);
+            *groups.get_mut(count.saturating_add(1))? = u16::from_be_bytes([c, d]);
+            count = count.saturating_add(2);
+            break;
+        }
+        if digits == 0 || digits > 4 {
+            return None;
+        }
+        *groups.get_mut(count)? = group.iter().fold(0, |value, octet| (value << 4) | hex(*octet));
+        count = count.saturating_add(1);
+        rest = match after {
+            [] => break,
+            [b':', b':', after @ ..] if gap.is_none() => {
+                gap = Some(count);
+                corrected = after.strip_prefix(b":");
+                after
+            }
+            // A colon and nothing, or another colon, is no address.
+            [b':', after @ ..] if !matches!(after.first(), None | Some(b':')) => after,
+            _ => return None,
+        };
+    }
+    match gap {
+        Some(gap) if count < 8 => groups.get_mut(gap..)?.rotate_right(8_usize.saturating_sub(count)),
+        None if count == 8 => {}
+        _ => return None,
+    }
+    Some(Ipv6Addr::from(groups))
+}
+
+fn hex(octet: u8) -> u16 {
+    u16::from(if octet.is_ascii_digit() { octet & 15 } else { (octet & 15).wrapping_add(9) })
 }
 
 impl From<IpAddr> for Host<'_> {

@@ -14,6 +14,7 @@ pub struct NameAddr<'a> {
     display: Option<&'a str>,
     uri: Uri<'a>,
     params: Params<'a>,
+    tag: Option<&'a str>,
     bracketed: bool,
 }
 
@@ -55,9 +56,9 @@ impl<'a> NameAddr<'a> {
         self.params
     }
 
-    /// The `tag` parameter of a From or To.
+    /// The `tag` parameter of a From, To or stand-alone address; other fields have none.
     pub fn tag(&self) -> Option<&'a str> {
-        self.params.value("tag")
+        self.tag
     }
 
     pub(crate) fn read_form(
@@ -72,7 +73,7 @@ impl<'a> NameAddr<'a> {
             }
             let uri = addr_spec(cursor)?;
             let params = Params::read(cursor, each)?;
-            return Ok(Self { display: None, uri, params, bracketed: false });
+            return Ok(Self { display: None, uri, params, tag: None, bracketed: false });
         }
         let start = cursor.at();
         let length = memchr::memchr(b'>', cursor.rest().as_bytes()).ok_or_else(|| cursor.fail(Fault::Uri))?;
@@ -80,7 +81,7 @@ impl<'a> NameAddr<'a> {
         let uri = Uri::parse(cursor.since(start)).map_err(|error| error.shifted(start))?;
         cursor.advance(1);
         let params = Params::read(cursor, each)?;
-        Ok(Self { display, uri, params, bracketed: true })
+        Ok(Self { display, uri, params, tag: None, bracketed: true })
     }
 }
 
@@ -138,16 +139,16 @@ fn addr_spec<'a>(cursor: &mut Cursor<'a>) -> Result<Uri<'a>, ParseError> {
 impl<'a> Read<'a> for NameAddr<'a> {
     /// `tag` may stand once (RFC 3261 §7.3.1).
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ParseError> {
-        let mut tagged = false;
-        Self::read_form(cursor, AddrForm::Either, |param, place| {
-            if param.is("tag") {
-                let value = param.value.unwrap_or("");
-                if core::mem::replace(&mut tagged, true) || !is_token(value) {
-                    return Err(place.fail(Fault::Param));
-                }
+        let mut tag = None;
+        let address = Self::read_form(cursor, AddrForm::Either, |param, place| {
+            if param.is("tag")
+                && (tag.replace(param.value.unwrap_or("")).is_some() || !tag.is_some_and(is_token))
+            {
+                return Err(place.fail(Fault::Param));
             }
             Ok(())
-        })
+        })?;
+        Ok(Self { tag, ..address })
     }
 }
 

@@ -2,8 +2,8 @@
 //! again on request; neither costs memory.
 
 use super::escape;
-use crate::lex::{Cursor, HOST, PARAM_CHAR, TOKEN, is};
-use crate::{Fault, ParseError, ParseKind};
+use crate::lex::{Cursor, HOST, PARAM_CHAR, TOKEN};
+use crate::{Fault, ParseError};
 use std::borrow::Cow;
 
 /// One parameter.
@@ -139,7 +139,7 @@ fn next_param<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Param<'a>>, ParseErr
     }
     // gen-value is a token, a host or a quoted string; `[`, `]` and `:` come from IPv6 hosts, bracketed or not.
     loop {
-        cursor.run(TOKEN | HOST);
+        cursor.skip(TOKEN | HOST);
         match cursor.peek() {
             Some(b'[' | b']' | b':') => cursor.advance(1),
             _ => break,
@@ -213,12 +213,7 @@ impl<'a> UriParams<'a> {
 /// A name or value of a URI parameter.
 fn part(cursor: &mut Cursor<'_>, is_value: bool) -> Result<(), ParseError> {
     let start = *cursor;
-    let rest = cursor.rest();
-    let length = rest.bytes().position(|octet| !is(octet, PARAM_CHAR) && octet != b'%').unwrap_or(rest.len());
-    cursor.advance(length);
-    let text = cursor.since(start.at());
-    escape::check(text)
-        .map_err(|at| ParseError::new(ParseKind::Syntax(Fault::Escape), at).shifted(start.at()))?;
+    cursor.skip_escaped(PARAM_CHAR)?;
     // An empty value is not in the grammar, but `;lr=` and `;ob=` are sent and have one meaning only.
-    if text.is_empty() && !is_value { Err(start.fail(Fault::Param)) } else { Ok(()) }
+    if cursor.at() == start.at() && !is_value { Err(start.fail(Fault::Param)) } else { Ok(()) }
 }

@@ -2,7 +2,7 @@
 
 use super::{Host, UriParams, escape};
 use crate::lex::{Cursor, HEADER_CHAR, PASSWORD, USER, is};
-use crate::{Fault, ParseError, ParseKind};
+use crate::{Fault, ParseError};
 use core::fmt;
 use std::fmt::Write;
 
@@ -64,7 +64,7 @@ impl<'a> SipUri<'a> {
     // spec: RFC3261-19.1.1
     pub(super) fn read_rest(text: &'a str, mut cursor: Cursor<'a>, secure: bool) -> Result<Self, ParseError> {
         let (mut user, mut password) = (None, None);
-        if let Some(length) = memchr::memchr(b'@', cursor.rest().as_bytes()) {
+        if memchr::memchr(b'@', cursor.rest().as_bytes()).is_some() {
             user = Some(escaped_run(&mut cursor, USER)?);
             if user == Some("") {
                 return Err(cursor.fail(Fault::Uri));
@@ -75,7 +75,6 @@ impl<'a> SipUri<'a> {
             if !cursor.eat(b'@') {
                 return Err(cursor.fail(Fault::Character));
             }
-            debug_assert!(length > 0, "an empty user part was refused above");
         }
         let host = Host::read(&mut cursor)?;
         let port = if cursor.eat(b':') { Some(port(&mut cursor)?) } else { None };
@@ -162,12 +161,8 @@ fn headers_match(one: Option<&str>, two: Option<&str>) -> bool {
 /// Octets of a class and escapes.
 fn escaped_run<'a>(cursor: &mut Cursor<'a>, class: u16) -> Result<&'a str, ParseError> {
     let start = cursor.at();
-    let rest = cursor.rest();
-    let length = rest.bytes().position(|octet| !is(octet, class) && octet != b'%').unwrap_or(rest.len());
-    cursor.advance(length);
-    let text = cursor.since(start);
-    escape::check(text).map_err(|at| ParseError::new(ParseKind::Syntax(Fault::Escape), at).shifted(start))?;
-    Ok(text)
+    cursor.skip_escaped(class)?;
+    Ok(cursor.since(start))
 }
 
 /// 1 to 65535.

@@ -241,6 +241,22 @@ proptest! {
         }
     }
 
+    /// The address readers and those of the standard library take the same and mean the same.
+    #[test]
+    fn addresses_read_as_the_standard_library_reads_them(text in "[0-9a-fF:.]{0,24}", v6: u128, v4: u32, at in 0_usize..40, change in "[0-9a-f:.]?") {
+        let mut written = std::net::Ipv6Addr::from(v6 & (u128::MAX << (v4 % 128))).to_string();
+        prop_assert_eq!(ipv6(&written), written.parse().ok());
+        written.replace_range(at.min(written.len())..(at + 1).min(written.len()).max(at.min(written.len())), &change);
+        let short = std::net::Ipv4Addr::from(v4).to_string();
+        for text in [text.as_str(), &written, &format!("::{text}"), &format!("{text}::{short}"), &format!("1::{short}")] {
+            if !text.contains(":::") {
+                prop_assert_eq!(ipv6(text), text.parse().ok(), "{}", text);
+            }
+            let ours = match Host::parse(text) { Ok(Host::V4(address)) => Some(address), _ => None };
+            prop_assert_eq!(ours, text.parse().ok(), "{}", text);
+        }
+    }
+
     #[test]
     fn no_text_makes_a_reader_panic(text in "\\PC*", ascii in "[ -~\r\n\t\0]{0,64}") {
         for text in [text.as_str(), ascii.as_str()] {
