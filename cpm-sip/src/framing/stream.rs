@@ -1,7 +1,7 @@
 //! Cutting a stream into messages. Every octet is searched once, wherever the reads were cut; a message that lies
 //! in one read is not copied. Nothing above the limits is ever gathered.
 
-use crate::lex::content_length;
+use crate::lex::{content_length, looked_at};
 use crate::{HeaderId, Limits, ParseError, ParseKind};
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -133,6 +133,7 @@ impl StreamFramer {
         // The empty line may straddle the place where the last search stopped.
         let from = self.searched.saturating_sub(3);
         let window = octets.get(from..octets.len().min(limit)).unwrap_or(&[]);
+        looked_at(window.len());
         let Some(found) = memchr::memmem::find(window, b"\r\n\r\n") else {
             if octets.len() >= limit {
                 return Err(ParseError::new(ParseKind::HeadTooLarge, limit));
@@ -179,6 +180,7 @@ fn body_length(head: &[u8]) -> Result<u64, ParseError> {
     while let Some(line_len) = head.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)) {
         let next = at.saturating_add(line_len).saturating_add(1);
         let line = head.get(at..next).unwrap_or(&[]);
+        looked_at(line.len());
         if let Some(value_at) = value_of_content_length(line) {
             let from = at.saturating_add(value_at);
             let text = value(head, from, next);

@@ -1,5 +1,6 @@
 //! A position in one header field value or URI, and the rules of RFC 3261 §25.1 that all of them share.
 
+use super::looked_at;
 use super::tables::{QUOTED_TEXT, TOKEN, is};
 use crate::{Fault, ParseError, ParseKind};
 
@@ -57,11 +58,13 @@ impl<'a> Cursor<'a> {
 
     /// Moves forward, at most to the end.
     pub(crate) fn advance(&mut self, octets: usize) {
+        looked_at(octets);
         self.at = self.at.saturating_add(octets).min(self.text.len());
     }
 
     pub(crate) fn eat(&mut self, octet: u8) -> bool {
         let found = self.peek() == Some(octet);
+        looked_at(1);
         if found {
             self.at = self.at.saturating_add(1);
         }
@@ -79,6 +82,7 @@ impl<'a> Cursor<'a> {
     /// Skips SP and HTAB; a folded line was turned into spaces before.
     pub(crate) fn white(&mut self) {
         while let Some(b' ' | b'\t') = self.peek() {
+            looked_at(1);
             self.at = self.at.saturating_add(1);
         }
     }
@@ -140,6 +144,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn skip(&mut self, classes: u16) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or(&[]);
         let length = rest.iter().position(|octet| !is(*octet, classes)).unwrap_or(rest.len());
+        looked_at(length);
         self.at = self.at.saturating_add(length);
     }
 
@@ -172,6 +177,7 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         let mut value = Some(0_u64);
         while let Some(digit @ b'0'..=b'9') = self.peek() {
+            looked_at(1);
             let digit = u64::from(digit.saturating_sub(b'0'));
             value = value.and_then(|value| value.checked_mul(10)).and_then(|value| value.checked_add(digit));
             self.at = self.at.saturating_add(1);

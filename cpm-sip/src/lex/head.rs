@@ -1,6 +1,7 @@
 //! One pass over a message head: lines, names, value ranges, folding, and the checks that must hold before any
 //! value is looked at. Nothing is copied; a value is a pair of 16-bit offsets.
 
+use super::looked_at;
 use super::tables::{TOKEN, is};
 use crate::{Fault, HeaderId, Limits, ParseError, ParseKind};
 
@@ -96,6 +97,7 @@ impl Fields<'_> {
             let rest = self.window.get(from..).unwrap_or(&[]);
             let Some(found) = memchr::memchr3(b'\r', b'\n', 0, rest) else { return self.ended() };
             let here = from.saturating_add(found);
+            looked_at(found.saturating_add(1));
             let next = here.saturating_add(1);
             match (rest.get(found), self.window.get(next)) {
                 (Some(b'\r'), Some(b'\n')) => return Ok((here, next.saturating_add(1))),
@@ -242,6 +244,7 @@ fn name_length(window: &[u8], at: usize) -> usize {
     let rest = window.get(at..).unwrap_or(&[]);
     let mut len = 0_usize;
     for word in rest.as_chunks::<8>().0.iter().take(32) {
+        looked_at(8);
         let others = u64::from_le_bytes(*word) ^ COLONS;
         // The lowest octet of `found` is exact: borrows only reach octets above a match.
         let found = others.wrapping_sub(LOWS) & !others & HIGHS;

@@ -13,7 +13,13 @@
 mod cursor;
 mod head;
 mod tables;
+#[cfg(test)]
+mod tests;
+mod work;
 
 pub(crate) use cursor::{Cursor, Read};
 pub(crate) use head::{Scan, Span, StartLine, content_length, scan};
 pub(crate) use tables::{HEADER_CHAR, HOST, PARAM_CHAR, PASSWORD, TOKEN, URI_CHAR, USER, WORD, is, is_token};
+pub(crate) use work::looked_at;
+#[cfg(test)]
+pub(crate) use work::measure;

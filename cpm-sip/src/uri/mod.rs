@@ -33,7 +33,7 @@ pub use tel::TelUri;
 
 pub(crate) use name_addr::AddrForm;
 
-use crate::lex::{Cursor, Read, URI_CHAR, is};
+use crate::lex::{Cursor, Read, URI_CHAR, is, looked_at};
 use crate::{Fault, ParseError};
 use core::fmt;
 
@@ -167,6 +167,7 @@ impl fmt::Display for Uri<'_> {
 fn scheme<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, ParseError> {
     let rest = cursor.rest();
     let length = rest.bytes().position(|octet| octet == b':').ok_or_else(|| cursor.fail(Fault::Uri))?;
+    looked_at(length);
     let scheme = rest.get(..length).unwrap_or("");
     let mut octets = scheme.bytes();
     let starts = octets.next().is_some_and(|first| first.is_ascii_alphabetic());

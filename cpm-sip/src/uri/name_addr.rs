@@ -3,7 +3,7 @@
 
 use super::params::{push_quoted, unquote};
 use super::{Param, Params, Uri};
-use crate::lex::{Cursor, Read, TOKEN, is, is_token};
+use crate::lex::{Cursor, Read, TOKEN, is, is_token, looked_at};
 use crate::{Fault, ParseError, ParseKind};
 use core::fmt;
 use std::borrow::Cow;
@@ -129,6 +129,7 @@ fn addr_spec<'a>(cursor: &mut Cursor<'a>) -> Result<Uri<'a>, ParseError> {
     let ends = |octet: u8| matches!(octet, b';' | b',' | b' ' | b'\t');
     let length = rest.bytes().position(ends).unwrap_or(rest.len());
     let text = rest.get(..length).unwrap_or("");
+    looked_at(length);
     if let Some(at) = memchr::memchr(b'?', text.as_bytes()) {
         return Err(ParseError::new(ParseKind::Syntax(Fault::Character), at).shifted(start));
     }

@@ -1,7 +1,7 @@
 //! sip and sips URIs (RFC 3261 §19.1).
 
 use super::{Host, UriParams, escape};
-use crate::lex::{Cursor, HEADER_CHAR, PASSWORD, USER, is};
+use crate::lex::{Cursor, HEADER_CHAR, PASSWORD, USER, is, looked_at};
 use crate::{Fault, ParseError};
 use core::fmt;
 use std::fmt::Write;
@@ -64,6 +64,7 @@ impl<'a> SipUri<'a> {
     // spec: RFC3261-19.1.1
     pub(super) fn read_rest(text: &'a str, mut cursor: Cursor<'a>, secure: bool) -> Result<Self, ParseError> {
         let (mut user, mut password) = (None, None);
+        looked_at(cursor.rest().len());
         if memchr::memchr(b'@', cursor.rest().as_bytes()).is_some() {
             user = Some(escaped_run(&mut cursor, USER)?);
             if user == Some("") {
