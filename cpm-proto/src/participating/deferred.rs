@@ -169,7 +169,9 @@ impl Server {
         let put = StoreOp::Put { key: deferred_key(owner, seq), value, expect: Expect::Absent };
         let mut batch = vec![put];
         batch.extend(superseded.map(|seq| delete(deferred_key(owner, seq))));
-        batch.extend(self.outcome_of_deferral(parts, handle, &record.envelope, expires, owner));
+        if let Some(exchange) = self.exchanges.get(handle) {
+            batch.extend(self.outcome_of_deferral(parts, exchange, &record.envelope, expires, owner));
+        }
         let tried = self.tried_contacts(handle);
         let storing = Storing { envelope: record.envelope, seq, entry, superseded, tried, delivered: false };
         if let Some(exchange) = self.exchanges.get_mut(handle) {
@@ -185,25 +187,30 @@ impl Server {
     fn outcome_of_deferral(
         &self,
         parts: &Parts<'_>,
-        handle: Handle<Exchange>,
+        exchange: &Exchange,
         envelope: &Envelope,
         expires: Duration,
         owner: Owner,
-    ) -> Option<StoreOp> {
-        let exchange = self.exchanges.get(handle)?;
+    ) -> Vec<StoreOp> {
         match &exchange.kind {
             Kind::Message => {
                 let expires = self.remember_until(parts.now.unix, envelope, Some(expires));
                 let record =
                     SeenRecord { status: 202, queued: true, delivered: false, displayed: false, expires };
-                Some(seen_put(owner, exchange.key, &record))
+                let seen = seen_put(owner, exchange.key, &record);
+                std::iter::once(seen).chain(self.hidden_put(exchange, envelope, expires)).collect()
             }
             Kind::Notification { about, .. } => {
-                let reporter = exchange.identity.user?;
-                let record = self.seen.get(reporter, *about)?;
-                Some(seen_put(self.users.get(reporter)?.owner, *about, &record))
+                let reporter = exchange.identity.user;
+                let record = reporter.and_then(|reporter| self.seen.get(reporter, *about));
+                let served = reporter.and_then(|reporter| self.users.get(reporter));
+                record
+                    .zip(served)
+                    .map(|(record, served)| seen_put(served.owner, *about, &record))
+                    .into_iter()
+                    .collect()
             }
-            Kind::Composing => None,
+            Kind::Composing => Vec::new(),
         }
     }
 

@@ -14,7 +14,7 @@
 
 use super::border::{Incoming, Kind};
 use super::fork::{Delivery, Fork, Purpose};
-use super::identity::Identity;
+use super::identity::{Identity, is_anonymous};
 use super::seen::Verdict;
 use super::{Place, Reply, Server, UserId};
 use crate::node::Parts;
@@ -80,8 +80,16 @@ impl Server {
         message: &Message,
     ) -> Result<(), Reply> {
         let identity = self.identify(parts, source, message)?;
-        let user = self.recipient(message)?;
-        let incoming = self.admit(parts, &identity, message)?;
+        let known = self.recipient(message)?;
+        let mut incoming = self.admit(parts, &identity, message)?;
+        let user = match known {
+            Some(user) => user,
+            None => {
+                let (user, kind) = self.reveal(identity.user, incoming.kind)?;
+                incoming.kind = kind;
+                user
+            }
+        };
         let key = MessageKey::of(&identity.canonical, &incoming.envelope.message_id);
         if self.is_repeated(txn, message, user, key)? {
             return Ok(());
@@ -117,12 +125,13 @@ impl Server {
         Ok(())
     }
 
-    /// The served user a request is for.
-    fn recipient(&self, message: &Message) -> Result<UserId, Reply> {
+    /// The served user a request is for; `None` if it is for whoever did not want to be known.
+    fn recipient(&self, message: &Message) -> Result<Option<UserId>, Reply> {
         let uri = message.request_uri().unwrap_or_default();
         let Ok(uri) = cpm_sip::Uri::parse(uri) else { return Err(Reply::bad("Malformed Request-URI")) };
         match self.users.find(&uri) {
-            Place::Local(user) => Ok(user),
+            Place::Local(user) => Ok(Some(user)),
+            Place::Foreign if is_anonymous(&uri) => Ok(None),
             Place::Nobody => Err(Reply::new(404)),
             // There is no way to other domains yet.
             Place::Foreign => Err(Reply::new(404).because("Domain not served here")),
@@ -275,6 +284,12 @@ impl Server {
             expires: self.remember_until(parts.now.unix, envelope, expires),
         };
         self.note(parts, exchange.user, exchange.key, record, status == 200);
+        self.hide(exchange, envelope, record.expires);
+        let put = self.hidden_put(exchange, envelope, record.expires).filter(|_| status == 200);
+        let owner = self.users.get(exchange.user).map(|served| served.owner);
+        if let (Some(put), Some(owner)) = (put, owner) {
+            self.insist(parts, owner, Durability::Local, vec![put]);
+        }
     }
 
     /// Notes an outcome in memory and, if asked, in the store.

@@ -81,7 +81,7 @@ pub(super) struct Delivery {
 
 impl Server {
     /// Sends a message to all `devices` at once.
-    // spec: CONV-PM-041, CONV-PM-042, CONV-PF-041
+    // spec: CONV-PM-041, CONV-PF-041
     pub(super) fn fork(&mut self, parts: &mut Parts<'_>, delivery: Delivery) -> Handle<Fork> {
         let Delivery { user, key, envelope, service, purpose, devices } = delivery;
         let branches = devices.into_iter().map(|device| Branch { device, state: State::Waiting }).collect();

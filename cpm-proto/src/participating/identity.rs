@@ -76,7 +76,7 @@ impl Identity {
     }
 }
 
-fn is_anonymous(uri: &Uri<'_>) -> bool {
+pub(super) fn is_anonymous(uri: &Uri<'_>) -> bool {
     uri.host().is_some_and(|host| host.to_string().eq_ignore_ascii_case(ANONYMOUS_HOST))
 }
 

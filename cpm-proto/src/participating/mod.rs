@@ -10,6 +10,7 @@ mod exchange;
 mod fork;
 mod gate;
 mod head;
+mod hidden;
 mod identity;
 mod imdn;
 mod insist;
@@ -36,6 +37,7 @@ use cpm_sip::{Message, Method};
 use exchange::Exchange;
 use fork::{BranchId, Fork};
 use gate::Gate;
+use hidden::Hidden;
 use insist::Insist;
 use seen::Seen;
 use std::collections::BTreeMap;
@@ -98,6 +100,7 @@ pub(crate) struct Server {
     gate: Gate<BranchId>,
     queues: BTreeMap<UserId, deferred::UserQueue>,
     tries: Tries,
+    hidden: Hidden,
     seen: Seen,
     seen_timer: bool,
     insists: Arena<Insist>,
@@ -126,6 +129,7 @@ impl Server {
             gate: Gate::new(),
             queues: BTreeMap::new(),
             tries: Tries::default(),
+            hidden: Hidden::new(limits.remembered),
             seen: Seen::new(seed, limits.remembered),
             seen_timer: false,
             insists: Arena::new(),

@@ -7,7 +7,7 @@ use crate::Event;
 use crate::node::{NodeWaiter, Parts};
 use crate::store::engine::{Durability, Expect, StoreAnswer, StoreError, StoreOp};
 use crate::store::model::{
-    BindingRecord, DeferredRecord, Kind, MessageKey, Owner, SeenRecord, hash128, split_key,
+    BindingRecord, DeferredRecord, HiddenRecord, Kind, MessageKey, Owner, SeenRecord, hash128, key, split_key,
 };
 use bytes::Bytes;
 use cpm_sip::Uri;
@@ -91,6 +91,15 @@ impl Server {
                 }
                 _ => false,
             },
+            Kind::Hidden => match (HiddenRecord::decode(value), <[u8; 16]>::try_from(rest)) {
+                (Some(record), Ok(message)) if record.expires > now => {
+                    if let Some(sender) = self.users.of_owner(record.sender) {
+                        self.hidden.put(user, message, sender, record.expires);
+                    }
+                    true
+                }
+                _ => false,
+            },
             Kind::Defer => match (DeferredRecord::decode(value), <[u8; 8]>::try_from(rest)) {
                 (Some(record), Ok(seq)) => {
                     let entry = self.index(user, &record, value.len());
@@ -166,7 +175,8 @@ impl Server {
         if self.seen_timer {
             return;
         }
-        let Some(next) = self.seen.first_expiry() else { return };
+        let next = [self.seen.first_expiry(), self.hidden.first_expiry()].into_iter().flatten().min();
+        let Some(next) = next else { return };
         self.seen_timer = true;
         // Outcomes may outstay their time by a minute, so that one timer serves many.
         let at = Duration::from_secs(next.saturating_add(60));
@@ -176,17 +186,30 @@ impl Server {
     /// Forgets outcomes that are over.
     pub(super) fn on_seen_timer(&mut self, parts: &mut Parts<'_>) {
         self.seen_timer = false;
-        let over = self.seen.expire(parts.now.unix_secs(), PAGE as usize);
+        let now = parts.now.unix_secs();
+        let over = self.seen.expire(now, PAGE as usize);
         self.unsee(parts, &over);
+        let hidden = self.hidden.expire(now);
+        self.remove_all(parts, Kind::Hidden, hidden.into_iter());
         self.arm_seen(parts);
     }
 
     /// Removes outcomes from the store.
     pub(super) fn unsee(&mut self, parts: &mut Parts<'_>, over: &[(UserId, MessageKey)]) {
+        self.remove_all(parts, Kind::Seen, over.iter().map(|(user, message)| (*user, message.0)));
+    }
+
+    /// Removes records of one kind, some of each of several users.
+    fn remove_all(
+        &mut self,
+        parts: &mut Parts<'_>,
+        kind: Kind,
+        over: impl Iterator<Item = (UserId, [u8; 16])>,
+    ) {
         let mut batches: BTreeMap<Owner, Vec<StoreOp>> = BTreeMap::new();
-        for (user, message) in over {
-            let Some(owner) = self.users.get(*user).map(|served| served.owner) else { continue };
-            let key = crate::store::model::key(owner, Kind::Seen, &message.0);
+        for (user, rest) in over {
+            let Some(owner) = self.users.get(user).map(|served| served.owner) else { continue };
+            let key = key(owner, kind, &rest);
             batches.entry(owner).or_default().push(StoreOp::Delete { key, expect: Expect::Any });
         }
         for (owner, batch) in batches {

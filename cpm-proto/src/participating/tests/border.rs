@@ -129,7 +129,7 @@ fn codings_are_undone_or_refused() {
     assert_eq!(status(config(), &damaged), 400);
 }
 
-// test: CONV-PM-003
+// test: CONV-PM-003, CONV-ERR-010
 #[test]
 fn size_limit_at_n_minus_1_n_and_n_plus_1() {
     let size = text("bob", "m1").body.len() as u32;

@@ -3,7 +3,8 @@
 use super::world::*;
 use cpm_sip::HeaderId;
 
-// test: CONV-PM-033, CONV-PM-041, CONV-PF-010, CONV-PF-011, CONV-PF-045, CONV-HDR-012
+// test: CONV-PM-033, CONV-PM-041, CONV-PF-010, CONV-PF-011, CONV-PF-030, CONV-PF-045, CONV-TAG-010, CONV-TAG-012,
+// test: CONV-HDR-012
 #[test]
 fn a_message_reaches_the_recipient_and_its_answer_the_sender() {
     let mut world = World::new();
@@ -53,7 +54,7 @@ fn three() -> (World, Device, Device, Device) {
     (world, alice, bob, tablet)
 }
 
-// test: CONV-PM-041, CONV-PF-044
+// test: CONV-PM-041, CONV-PF-041, CONV-PF-044
 #[test]
 fn every_device_gets_it_and_the_first_2xx_answers() {
     let (mut world, mut alice, bob, tablet) = three();
@@ -66,7 +67,7 @@ fn every_device_gets_it_and_the_first_2xx_answers() {
     assert_eq!(world.stats().exchanges, 0);
 }
 
-// test: CONV-PF-042, CONV-PM-044, CONV-PM-047
+// test: CONV-PF-042, CONV-PF-043, CONV-PM-044, CONV-PM-047, CONV-ERR-002
 #[test]
 fn answers_of_all_devices_are_weighed() {
     let table = [
@@ -258,7 +259,7 @@ fn a_device_that_registered_twice_gets_it_once() {
     assert!(world.requests.is_empty());
 }
 
-// test: CONV-PF-090, CONV-PF-092
+// test: CONV-PF-090
 #[test]
 fn a_private_sender_is_not_shown() {
     let (mut world, mut alice, bob, _tablet) = three();

@@ -73,6 +73,7 @@ fn matrix_of_names_and_untrusted_sources() {
     }
 }
 
+// test: CONV-PF-012
 #[test]
 fn what_a_sender_asserts_of_others_does_not_pass() {
     let mut world = World::new();

@@ -179,3 +179,38 @@ fn outcomes_are_forgotten_in_time() {
     assert!(!world.store.records().any(|(key, _, _)| key[18] == 0x22));
     assert!(world.node.is_quiescent());
 }
+
+// test: CONV-PF-092
+#[test]
+fn a_notification_to_nobody_finds_the_hidden_sender() {
+    for deferred in [false, true] {
+        let mut world = World::new();
+        let (mut alice, mut bob) = (Device::udp("alice", 5061), Device::udp("bob", 5062));
+        alice.register(&mut world);
+        let mut draft = text("bob", "m1");
+        draft.headers.push_str("Privacy: id\r\n");
+        if deferred {
+            assert_eq!(alice.status(&mut world, &draft), 202);
+            bob.register(&mut world);
+        } else {
+            bob.register(&mut world);
+            assert!(alice.message(&mut world, &draft).is_none());
+        }
+        let request = bob.accept(&mut world);
+        assert!(!String::from_utf8_lossy(request.raw()).contains("alice"));
+        alice.response(&mut world);
+        let nobody = |draft: Draft| Draft { to: "sip:anonymous@anonymous.invalid".into(), ..draft };
+        let mut carol = Device::udp("carol", 5069);
+        assert_eq!(send(&mut world, &mut carol, &nobody(displayed("alice", "n1", "m1"))), Some(404));
+        assert_eq!(send(&mut world, &mut bob, &nobody(displayed("alice", "n2", "other"))), Some(404));
+        assert_eq!(send(&mut world, &mut bob, &nobody(text("alice", "m2"))), Some(404), "notifications only");
+        assert_eq!(send(&mut world, &mut bob, &nobody(delivered("alice", "n3", "m1"))), None);
+        assert!(says(&alice.accept(&mut world), "delivered"));
+        world.crash();
+        assert_eq!(send(&mut world, &mut bob, &nobody(delivered("alice", "n4", "m1"))), Some(200), "once");
+        assert_eq!(send(&mut world, &mut bob, &nobody(displayed("alice", "n5", "m1"))), None);
+        assert!(says(&alice.accept(&mut world), "displayed"));
+        world.advance(secs(9 * 86_400));
+        assert_eq!(world.store.records().count(), 0);
+    }
+}

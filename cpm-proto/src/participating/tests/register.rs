@@ -5,7 +5,7 @@ use crate::Event;
 use crate::store::engine::StoreError;
 use cpm_sip::HeaderId;
 
-// test: RFC3261-10.3, RFC8760-2.4
+// test: RFC3261-10.3, RFC3261-22.2, RFC8760-2.4
 #[test]
 fn without_credentials_sha_256_is_asked_for_before_md5() {
     let mut world = World::new();

@@ -17,12 +17,14 @@
 mod binding;
 mod codec;
 mod deferred;
+mod hidden;
 mod seen;
 #[cfg(test)]
 mod tests;
 
 pub use binding::BindingRecord;
 pub use deferred::{DeferredRecord, Envelope, Notification, Wanted};
+pub use hidden::HiddenRecord;
 pub use seen::SeenRecord;
 
 use bytes::Bytes;
@@ -64,6 +66,8 @@ pub enum Kind {
     Defer,
     /// The outcome and notification state of one message; rest: hash of Message-ID and sender.
     Seen,
+    /// The sender of a message that does not show it; rest: hash of Message-ID.
+    Hidden,
 }
 
 impl Kind {
@@ -72,6 +76,7 @@ impl Kind {
             Self::Binding => 0x20,
             Self::Defer => 0x21,
             Self::Seen => 0x22,
+            Self::Hidden => 0x23,
         }
     }
 
@@ -80,6 +85,7 @@ impl Kind {
             0x20 => Some(Self::Binding),
             0x21 => Some(Self::Defer),
             0x22 => Some(Self::Seen),
+            0x23 => Some(Self::Hidden),
             _ => None,
         }
     }

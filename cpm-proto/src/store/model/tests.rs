@@ -81,6 +81,8 @@ fn records_survive_the_store() {
     }
     let seen = SeenRecord { status: 202, queued: true, delivered: false, displayed: true, expires: 77 };
     assert_eq!(SeenRecord::decode(&seen.encode()), Some(seen));
+    let hidden = HiddenRecord { sender: Owner::of("x"), expires: 7 };
+    assert_eq!(HiddenRecord::decode(&hidden.encode()), Some(hidden));
     assert_eq!(DeferredRecord::decode(&deferred().encode()), Some(deferred()));
     let message = DeferredRecord { notification: None, ..deferred() };
     assert_eq!(DeferredRecord::decode(&message.encode()), Some(message));
