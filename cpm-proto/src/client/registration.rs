@@ -35,6 +35,9 @@ const TCP_PING: Duration = Duration::from_secs(20);
 /// that is back is found within 35 s.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
+/// Pause after a connection failed that was opened for the first registration.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Down,
@@ -265,8 +268,12 @@ impl User {
         if let Some(timer) = self.link.timer.take() {
             cx.timers.cancel(timer);
         }
+        // The very first connection failed: nothing was registered that the registration could come back to.
+        let first =
+            self.link.way.is_none() && self.account.transport.is_reliable() && !self.link.is_leaving();
+        let again = first.then(|| cx.now.mono + FIRST_PAUSE);
         // While a connection is being opened, its outcome goes on with the registration.
-        let due = self.link.registration.poll_timeout().filter(|_| !self.link.connecting);
+        let due = self.link.registration.poll_timeout().or(again).filter(|_| !self.link.connecting);
         if let Some(at) = due {
             let after = at.saturating_duration_since(cx.now.mono);
             self.link.timer = Some(cx.arm(after, "client.registration", Timer::Registration(cx.user)));

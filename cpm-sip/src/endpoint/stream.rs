@@ -159,11 +159,13 @@ impl Endpoint {
     }
 
     pub(super) fn ping_timer(&mut self, now: Now, flow: FlowId) {
-        let Some(ping) = self.flows.stream_mut(flow).and_then(|stream| stream.ping.as_mut()) else { return };
+        let Some(stream) = self.flows.stream_mut(flow) else { return };
+        let Some(ping) = stream.ping.as_mut() else { return };
         ping.timer = None;
         match ping.state {
             PingState::Waiting => {
                 ping.state = PingState::Pinged;
+                stream.framer.expect_pong();
                 let at = now.mono + self.config.pong_timeout;
                 ping.timer = Some(self.wheel.arm(now.mono, at, "sip.pong", Fire::Ping(flow)));
                 self.out.push_back(Output::Flow(FlowOutput::Transmit { flow, to: None, data: PING }));

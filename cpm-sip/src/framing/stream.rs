@@ -74,6 +74,12 @@ impl StreamFramer {
         !self.octets().is_empty()
     }
 
+    /// The next line end is no second half of a keep-alive: our own ping went out since the last one, so it is the
+    /// answer to that.
+    pub fn expect_pong(&mut self) {
+        self.after_line_end = false;
+    }
+
     /// The next frame; `None` until more is read.
     ///
     /// # Errors

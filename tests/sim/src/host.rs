@@ -22,6 +22,12 @@ pub trait Handler<M: FlowMachine> {
     /// Takes one output.
     fn rest(&mut self, now: Now, rest: M::Rest);
 
+    /// One line about an output for the record; only asked for where there is one.
+    fn describe(&self, rest: &M::Rest) -> Option<String> {
+        let _ = rest;
+        None
+    }
+
     /// When the handler wants to run: an effect will be done then.
     fn wakes(&self) -> Option<Instant> {
         None

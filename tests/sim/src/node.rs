@@ -3,6 +3,7 @@
 use crate::host::Handler;
 use crate::store::SimStore;
 use cpm_base::{Now, Rng};
+use cpm_proto::effect::Effect;
 use cpm_proto::{Event, Input, Node, Rest};
 use std::time::Instant;
 
@@ -40,6 +41,14 @@ impl Handler<Node> for NodeHost {
             Rest::Effect(effect) => self.store.submit(now, effect),
             Rest::Event(event) => self.events.push(Noted { at: now, process: self.process, event }),
             other => panic!("the host does not know {other:?}"),
+        }
+    }
+
+    fn describe(&self, rest: &Rest) -> Option<String> {
+        match rest {
+            Rest::Event(event) => Some(format!("{event:?}")),
+            Rest::Effect(Effect::Store { token, batch, .. }) => Some(format!("store {} {batch:?}", token.0)),
+            _ => None,
         }
     }
 

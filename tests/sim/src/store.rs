@@ -27,7 +27,7 @@ pub struct StoreFaults {
     pub slow: u16,
     /// How much longer.
     pub slow_for: Duration,
-    /// A batch is refused for lack of room.
+    /// A batch with a write is refused for lack of room.
     pub full: u16,
     /// A batch finds the store unavailable; nothing is done.
     pub unavailable: u16,
@@ -188,7 +188,8 @@ impl SimStore {
     }
 
     fn apply(&mut self, now: Now, batch: &[StoreOp]) -> Result<Vec<StoreAnswer>, StoreError> {
-        if happens(&mut self.rng, self.faults.full) {
+        let writes = batch.iter().any(|op| matches!(op, StoreOp::Put { .. } | StoreOp::Append { .. }));
+        if writes && happens(&mut self.rng, self.faults.full) {
             return Err(StoreError::Full);
         }
         if happens(&mut self.rng, self.faults.unavailable) {

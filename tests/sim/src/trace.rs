@@ -57,6 +57,15 @@ impl Trace {
         self.fingerprint = hasher.finish();
     }
 
+    /// Keeps a line that is no part of the fingerprint.
+    pub(crate) fn remark(&mut self, at: Duration, host: &str, what: impl FnOnce() -> Option<String>) {
+        if let Some(lines) = &mut self.lines
+            && let Some(what) = what()
+        {
+            lines.push(format!("@{:.6} {host}: # {what}", at.as_secs_f64()));
+        }
+    }
+
     pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint
     }

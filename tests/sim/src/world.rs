@@ -247,7 +247,8 @@ impl<M: FlowMachine, H: Handler<M>> World<M, H> {
 
     /// Notes something in the record, at this host.
     pub fn remark(&mut self, host: HostId, what: &str) {
-        self.note(host.0, format_args!("# {what}"), &[]);
+        let age = self.age();
+        self.trace.remark(age, &self.hosts[host.0].name, || Some(what.to_owned()));
     }
 
     /// Runs for so long.
@@ -377,7 +378,11 @@ impl<M: FlowMachine, H: Handler<M>> World<M, H> {
                 ShellOutput::Shutdown { flow } => self.shut_down(host, flow),
                 ShellOutput::PauseRead { flow } => self.set_paused(host, flow, true),
                 ShellOutput::ResumeRead { flow } => self.set_paused(host, flow, false),
-                ShellOutput::Rest(rest) => self.hosts[host].handler.rest(now, rest),
+                ShellOutput::Rest(rest) => {
+                    let (age, at) = (self.age(), &mut self.hosts[host]);
+                    self.trace.remark(age, &at.name, || at.handler.describe(&rest));
+                    at.handler.rest(now, rest);
+                }
                 other => panic!("the world does not know {}", std::any::type_name_of_val(&other)),
             }
         }

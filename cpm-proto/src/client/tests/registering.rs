@@ -139,6 +139,20 @@ fn a_lost_connection_is_opened_again_with_growing_pauses() {
     assert_eq!(bench.next_event(), ClientEvent::Registered);
 }
 
+/// Nothing was registered yet when the first connection failed.
+#[test]
+fn a_first_connection_that_is_refused_is_tried_again() {
+    let mut bench = Bench::tcp();
+    for _ in 0..4 {
+        bench.open_failed(FlowDown::Refused);
+        assert!(matches!(bench.next_event(), ClientEvent::RegistrationFailed { status: 503, .. }));
+        bench.pass(secs(6));
+    }
+    let token = bench.opens.pop_front().unwrap();
+    bench.up(FlowId(7), Some(token));
+    bench.complete_registration();
+}
+
 #[test]
 fn unregistering_removes_the_binding_and_the_account() {
     let mut bench = Bench::registered();

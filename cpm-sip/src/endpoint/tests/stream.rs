@@ -74,6 +74,24 @@ fn our_ping_expects_a_pong_within_ten_seconds() {
     assert!(bench.endpoint.keep_alive(bench.now, TCP, Duration::from_secs(1)).is_err());
 }
 
+/// Pong after pong: none of them is taken for the second half of a ping.
+// test: RFC5626-4.4.1
+#[test]
+fn every_ping_has_its_own_pong() {
+    let mut bench = Bench::tcp(Config::default());
+    bench.endpoint.keep_alive(bench.now, TCP, Duration::from_secs(20)).unwrap();
+    for round in 0..6 {
+        let out = bench.pass(Duration::from_secs(20));
+        assert_eq!(out.len(), 1, "round {round}");
+        assert_eq!(transmitted(&out[0].1).unwrap().1, "\r\n\r\n");
+        for half in ["\r", "\n"] {
+            bench.stream(half).unwrap();
+        }
+        assert!(matches!(bench.events()[..], [Event::Pong { flow: TCP }]), "round {round}");
+        assert!(bench.sent().is_empty(), "a pong is not answered");
+    }
+}
+
 /// Threats 1.7: 64 line ends in a second, at n - 1, n and n + 1.
 #[test]
 fn line_end_flood_closes_the_stream() {
