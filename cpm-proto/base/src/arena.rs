@@ -1,7 +1,8 @@
 //! Typed handles and the tables they point into. A stale handle finds nothing; it never finds another object.
 
 use crate::Token;
-use slotmap::{DefaultKey, Key, KeyData, SecondaryMap, SlotMap};
+use slotmap::{DefaultKey, Key, KeyData, SlotMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -15,6 +16,11 @@ pub struct Handle<T> {
 impl<T> Handle<T> {
     fn new(key: DefaultKey) -> Self {
         Self { key, kind: PhantomData }
+    }
+
+    /// The slot in the arena; the low half of the bits.
+    fn slot(self) -> usize {
+        (self.key.data().as_ffi() & u64::from(u32::MAX)) as usize
     }
 
     /// The bits of the handle, for use as the [`Token`] of an effect.
@@ -128,15 +134,21 @@ impl<T> Arena<T> {
 }
 
 /// What an upper layer hangs on a lower layer's objects, by their handle.
+///
+/// News about a lower object can wait in a queue while its slot is taken by the next one. So an entry stays until
+/// it is taken off, whatever becomes of its object, and old and new never touch each other.
 #[derive(Debug, Clone)]
 pub struct Side<T, V> {
-    slots: SecondaryMap<DefaultKey, V>,
-    kind: PhantomData<fn() -> T>,
+    /// By slot: the entry put there last.
+    slots: Vec<Option<(Handle<T>, V)>>,
+    /// Entries of earlier objects of a slot; almost always empty.
+    earlier: BTreeMap<Handle<T>, V>,
+    len: usize,
 }
 
 impl<T, V> Default for Side<T, V> {
     fn default() -> Self {
-        Self { slots: SecondaryMap::new(), kind: PhantomData }
+        Self { slots: Vec::new(), earlier: BTreeMap::new(), len: 0 }
     }
 }
 
@@ -148,32 +160,54 @@ impl<T, V> Side<T, V> {
 
     /// Hangs `value` on `handle`; gives what hung there before.
     pub fn insert(&mut self, handle: Handle<T>, value: V) -> Option<V> {
-        self.slots.insert(handle.key, value)
+        let was = self.remove(handle);
+        let slot = handle.slot();
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        if let Some((earlier, value)) = self.slots[slot].replace((handle, value)) {
+            self.earlier.insert(earlier, value);
+        }
+        self.len += 1;
+        was
     }
 
     /// Takes off what hangs on `handle`.
     pub fn remove(&mut self, handle: Handle<T>) -> Option<V> {
-        self.slots.remove(handle.key)
+        let found = match self.slots.get_mut(handle.slot()) {
+            Some(slot) if slot.as_ref().is_some_and(|(at, _)| *at == handle) => {
+                slot.take().map(|(_, value)| value)
+            }
+            _ => self.earlier.remove(&handle),
+        };
+        self.len -= usize::from(found.is_some());
+        found
     }
 
     /// What hangs on `handle`.
     pub fn get(&self, handle: Handle<T>) -> Option<&V> {
-        self.slots.get(handle.key)
+        match self.slots.get(handle.slot()) {
+            Some(Some((at, value))) if *at == handle => Some(value),
+            _ => self.earlier.get(&handle),
+        }
     }
 
     /// What hangs on `handle`, to change it.
     pub fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut V> {
-        self.slots.get_mut(handle.key)
+        match self.slots.get_mut(handle.slot()) {
+            Some(Some((at, value))) if *at == handle => Some(value),
+            _ => self.earlier.get_mut(&handle),
+        }
     }
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.len
     }
 
     /// Whether nothing hangs here.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.len == 0
     }
 }
 

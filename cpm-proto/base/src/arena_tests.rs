@@ -38,17 +38,23 @@ fn walks_are_in_slot_order() {
 }
 
 #[test]
-fn a_side_table_follows_its_arena() {
+fn a_side_table_tells_the_objects_of_a_slot_apart() {
     let mut arena = Arena::new();
     let mut side = Side::new();
     let first = arena.insert(());
     assert_eq!(side.insert(first, 'a'), None);
     assert_eq!(side.insert(first, 'b'), Some('a'));
     arena.remove(first);
-    let second = arena.insert(());
+    let second = arena.insert(()); // takes the same slot
     assert_eq!(side.get(second), None, "what hung on the old object does not hang on the new one");
     side.insert(second, 'c');
-    assert_eq!((side.get(first), side.get(second), side.len()), (None, Some(&'c'), 1));
+    assert_eq!((side.get(first), side.get(second), side.len()), (Some(&'b'), Some(&'c'), 2));
     assert_eq!(side.get_mut(second).map(|value| std::mem::replace(value, 'd')), Some('c'));
-    assert_eq!((side.remove(second), side.is_empty()), (Some('d'), true));
+    assert_eq!(side.get_mut(first).map(|value| std::mem::replace(value, 'e')), Some('b'));
+    assert_eq!((side.remove(first), side.remove(first), side.len()), (Some('e'), None, 1));
+    assert_eq!((side.remove(second), side.is_empty(), side.get(second)), (Some('d'), true, None));
+    let far: Vec<_> = (0..5).map(|_| arena.insert(())).collect();
+    assert_eq!(side.get(far[4]), None);
+    assert_eq!(side.remove(far[4]), None);
+    assert_eq!(side.insert(far[4], 'f'), None);
 }

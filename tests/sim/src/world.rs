@@ -349,8 +349,11 @@ impl<M: FlowMachine, H: Handler<M>> World<M, H> {
     /// Gives an input to the shell of a host and carries out what follows.
     pub(crate) fn feed(&mut self, host: usize, input: ShellInput<M::Input>) {
         let now = self.now_of(host);
-        if let ShellInput::Read { data, .. } = &input {
-            self.note(host, format_args!("reads"), data);
+        match &input {
+            ShellInput::Read { flow, data } => self.note(host, format_args!("reads on flow {}", flow.0), data),
+            ShellInput::Connected { flow, .. } => self.note(host, format_args!("flow {} is up", flow.0), &[]),
+            ShellInput::Closed { flow, reason } => self.note(host, format_args!("flow {}: {reason}", flow.0), &[]),
+            _ => {}
         }
         // A new input may well arm a timer for this very moment again.
         self.hosts[host].asked = None;
