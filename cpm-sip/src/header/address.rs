@@ -99,7 +99,7 @@ impl<'a> Read<'a> for Contact<'a> {
         }
         let (mut q, mut expires) = (None, None);
         let (mut instances, mut reg_ids) = (0_u8, 0_u8);
-        let address = NameAddr::read_form(cursor, AddrForm::Either, |param, place| {
+        let address = NameAddr::read_form(cursor, AddrForm::Contact, |param, place| {
             let once = match param.name.len() {
                 1 if param.is("q") => param.value.and_then(qvalue).map(|value| q.replace(value).is_none()),
                 7 if param.is("expires") => {

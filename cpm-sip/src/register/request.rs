@@ -88,7 +88,10 @@ impl ContactWish {
             }
         }
         Self {
-            uri: address.uri().as_str().to_owned(),
+            uri: match address.uri().sip() {
+                Some(uri) => uri.without_void_port().into_owned(),
+                None => address.uri().as_str().to_owned(),
+            },
             params,
             instance: address.instance().map(str::to_owned),
             reg_id: address.reg_id(),

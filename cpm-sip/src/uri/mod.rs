@@ -27,6 +27,7 @@ pub use params::{Param, Params, UriParams, unquote};
 pub(crate) use escape::push_escape;
 pub(crate) use host::ipv6;
 pub(crate) use params::push_quoted;
+use sip::Ports;
 pub(crate) use sip::port;
 pub use sip::{SipUri, write_sip_uri};
 pub use tel::TelUri;
@@ -54,12 +55,21 @@ impl<'a> Uri<'a> {
     /// # Errors
     /// [`Fault::Uri`] and the more exact faults of its parts.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
+        Self::read(text, Ports::Strict)
+    }
+
+    /// Reads the URI of a Contact, which may have a port that is none ([`SipUri::without_void_port`]).
+    pub(crate) fn parse_contact(text: &'a str) -> Result<Self, ParseError> {
+        Self::read(text, Ports::VoidAllowed)
+    }
+
+    fn read(text: &'a str, ports: Ports) -> Result<Self, ParseError> {
         let mut cursor = Cursor::new(text);
         let scheme = scheme(&mut cursor)?;
         if scheme.eq_ignore_ascii_case("sip") {
-            SipUri::read_rest(text, cursor, false).map(Self::Sip)
+            SipUri::read_rest(text, cursor, false, ports).map(Self::Sip)
         } else if scheme.eq_ignore_ascii_case("sips") {
-            SipUri::read_rest(text, cursor, true).map(Self::Sip)
+            SipUri::read_rest(text, cursor, true, ports).map(Self::Sip)
         } else if scheme.eq_ignore_ascii_case("tel") {
             TelUri::read_rest(text, cursor).map(Self::Tel)
         } else {

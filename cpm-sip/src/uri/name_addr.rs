@@ -23,6 +23,8 @@ pub struct NameAddr<'a> {
 pub(crate) enum AddrForm {
     /// `name-addr / addr-spec`
     Either,
+    /// As `Either`, in a Contact.
+    Contact,
     /// `name-addr` only: Route, Record-Route and their like.
     Bracketed,
 }
@@ -71,14 +73,14 @@ impl<'a> NameAddr<'a> {
             if form == AddrForm::Bracketed || display.is_some() {
                 return Err(cursor.fail(Fault::Uri));
             }
-            let uri = addr_spec(cursor)?;
+            let uri = addr_spec(cursor, form)?;
             let params = Params::read(cursor, each)?;
             return Ok(Self { display: None, uri, params, tag: None, bracketed: false });
         }
         let start = cursor.at();
         let length = memchr::memchr(b'>', cursor.rest().as_bytes()).ok_or_else(|| cursor.fail(Fault::Uri))?;
         cursor.advance(length);
-        let uri = Uri::parse(cursor.since(start)).map_err(|error| error.shifted(start))?;
+        let uri = read_uri(cursor.since(start), form).map_err(|error| error.shifted(start))?;
         cursor.advance(1);
         let params = Params::read(cursor, each)?;
         Ok(Self { display, uri, params, tag: None, bracketed: true })
@@ -123,7 +125,7 @@ fn display_name<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a str>, ParseErr
 }
 
 /// An address without brackets ends where a parameter or list element begins; it may not hold `?` (RFC 3261 §20).
-fn addr_spec<'a>(cursor: &mut Cursor<'a>) -> Result<Uri<'a>, ParseError> {
+fn addr_spec<'a>(cursor: &mut Cursor<'a>, form: AddrForm) -> Result<Uri<'a>, ParseError> {
     let start = cursor.at();
     let rest = cursor.rest();
     let ends = |octet: u8| matches!(octet, b';' | b',' | b' ' | b'\t');
@@ -134,7 +136,11 @@ fn addr_spec<'a>(cursor: &mut Cursor<'a>) -> Result<Uri<'a>, ParseError> {
         return Err(ParseError::new(ParseKind::Syntax(Fault::Character), at).shifted(start));
     }
     cursor.advance(length);
-    Uri::parse(text).map_err(|error| error.shifted(start))
+    read_uri(text, form).map_err(|error| error.shifted(start))
+}
+
+fn read_uri(text: &str, form: AddrForm) -> Result<Uri<'_>, ParseError> {
+    if form == AddrForm::Contact { Uri::parse_contact(text) } else { Uri::parse(text) }
 }
 
 impl<'a> Read<'a> for NameAddr<'a> {

@@ -4,6 +4,7 @@ use super::{Host, UriParams, escape};
 use crate::lex::{Cursor, HEADER_CHAR, PASSWORD, USER, is, looked_at};
 use crate::{Fault, ParseError};
 use core::fmt;
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// A sip or sips URI. The parts are borrowed from the message, escapes and letters as they stand there.
@@ -15,8 +16,20 @@ pub struct SipUri<'a> {
     password: Option<&'a str>,
     host: Host<'a>,
     port: Option<u16>,
+    /// Where a port that is none stands in `text`, with its colon; see [`SipUri::without_void_port`].
+    void_port: Option<(usize, usize)>,
     params: UriParams<'a>,
     headers: Option<&'a str>,
+}
+
+/// What stands after the host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ports {
+    /// A port, or none.
+    Strict,
+    /// Also `-` and digits, which mean none: liblinphone writes `:-2` into the Contact of a REGISTER while it has
+    /// bound no port of its own, over a connection that tells where it is.
+    VoidAllowed,
 }
 
 impl<'a> SipUri<'a> {
@@ -45,6 +58,13 @@ impl<'a> SipUri<'a> {
         self.host
     }
 
+    /// The URI without a port that is none. Only a Contact may have one, and no text but this should be kept.
+    pub fn without_void_port(&self) -> Cow<'a, str> {
+        let parts =
+            self.void_port.and_then(|(from, to)| Some((self.text.get(..from)?, self.text.get(to..)?)));
+        parts.map_or(Cow::Borrowed(self.text), |(before, after)| Cow::Owned(format!("{before}{after}")))
+    }
+
     /// The port, if the URI names one.
     pub fn port(&self) -> Option<u16> {
         self.port
@@ -62,7 +82,12 @@ impl<'a> SipUri<'a> {
 
     /// `scheme:` is behind the cursor.
     // spec: RFC3261-19.1.1
-    pub(super) fn read_rest(text: &'a str, mut cursor: Cursor<'a>, secure: bool) -> Result<Self, ParseError> {
+    pub(super) fn read_rest(
+        text: &'a str,
+        mut cursor: Cursor<'a>,
+        secure: bool,
+        ports: Ports,
+    ) -> Result<Self, ParseError> {
         let (mut user, mut password) = (None, None);
         looked_at(cursor.rest().len());
         if memchr::memchr(b'@', cursor.rest().as_bytes()).is_some() {
@@ -78,13 +103,22 @@ impl<'a> SipUri<'a> {
             }
         }
         let host = Host::read(&mut cursor)?;
-        let port = if cursor.eat(b':') { Some(port(&mut cursor)?) } else { None };
+        let at = cursor.at();
+        let (mut number, mut void_port) = (None, None);
+        if cursor.eat(b':') {
+            if ports == Ports::VoidAllowed && cursor.eat(b'-') {
+                port(&mut cursor)?;
+                void_port = Some((at, cursor.at()));
+            } else {
+                number = Some(port(&mut cursor)?);
+            }
+        }
         let params = UriParams::read(&mut cursor)?;
         let headers = if cursor.eat(b'?') { Some(headers(&mut cursor)?) } else { None };
         if !cursor.is_end() {
             return Err(cursor.fail(Fault::Character));
         }
-        Ok(Self { text, secure, user, password, host, port, params, headers })
+        Ok(Self { text, secure, user, password, host, port: number, void_port, params, headers })
     }
 
     /// See [`Uri::canonical`](super::Uri::canonical).

@@ -268,3 +268,19 @@ proptest! {
         }
     }
 }
+
+/// liblinphone's Contact before it has a port.
+#[test]
+fn a_port_that_is_none_passes_in_a_contact_only() {
+    let text = "sip:a:-7@192.0.2.1:-2;transport=tcp";
+    assert!(Uri::parse(text).is_err());
+    let uri = Uri::parse_contact(text).unwrap();
+    assert_eq!((uri.port(), uri.password()), (None, Some("-7")));
+    assert_eq!(uri.sip().unwrap().without_void_port(), "sip:a:-7@192.0.2.1;transport=tcp");
+    let usual = "sip:a@192.0.2.1:5070";
+    assert_eq!(Uri::parse_contact(usual).unwrap().sip().unwrap().without_void_port(), usual);
+    for wrong in ["sip:a@192.0.2.1:-", "sip:a@192.0.2.1:-x", "sip:a@192.0.2.1:--2", "sip:a@192.0.2.1:-99999"]
+    {
+        assert!(Uri::parse_contact(wrong).is_err(), "{wrong}");
+    }
+}
