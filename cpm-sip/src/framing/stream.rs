@@ -179,7 +179,8 @@ impl StreamFramer {
 }
 
 /// The Content-Length of a complete head. Only this field is looked at, so that a message with another fault can
-/// be answered and the next one found; the rules are those of the full scan.
+/// be answered and the next one found; the rules are those of the full scan. A bare LF is refused here already: who
+/// takes it for a line end would see other fields than we do.
 fn body_length(head: &[u8]) -> Result<u64, ParseError> {
     let mut length: Option<(u64, &[u8])> = None;
     let mut at = 0_usize;
@@ -187,6 +188,9 @@ fn body_length(head: &[u8]) -> Result<u64, ParseError> {
         let next = at.saturating_add(line_len).saturating_add(1);
         let line = head.get(at..next).unwrap_or(&[]);
         looked_at(line.len());
+        if !line.ends_with(b"\r\n") {
+            return Err(ParseError::new(ParseKind::LineEnd, next.saturating_sub(1)));
+        }
         if let Some(value_at) = value_of_content_length(line) {
             let from = at.saturating_add(value_at);
             let text = value(head, from, next);

@@ -83,6 +83,7 @@ fn streams_that_cannot_be_cut_any_further() {
         (message("l: 5,5\r\n", "12345"), invalid(Fault::Number)),
         (message("l: 4294967328\r\n", ""), ParseKind::BodyTooLarge),
         (message("l: 18446744073709551616\r\n", ""), invalid(Fault::Range)),
+        (message("X: y\nl: 5\r\n", "12345"), ParseKind::LineEnd),
         ("\rX".to_owned(), ParseKind::LineEnd),
         ("\nX".to_owned(), ParseKind::LineEnd),
     ];

@@ -15,7 +15,7 @@ pub struct AuthParams<'a> {
 }
 
 impl<'a> AuthParams<'a> {
-    /// The parameters as in the message.
+    /// The parameters as in the message, or the one opaque word that some schemes have instead of any.
     pub fn as_str(&self) -> &'a str {
         self.text
     }
@@ -32,7 +32,8 @@ impl<'a> AuthParams<'a> {
 
     /// The parameters in order; values with their quotes.
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
-        let mut cursor = Cursor::new(self.text);
+        // A token68 has no parameters.
+        let mut cursor = Cursor::new(if self.count == 0 { "" } else { self.text });
         core::iter::from_fn(move || {
             if cursor.is_end() {
                 return None;
@@ -130,11 +131,27 @@ impl Credentials<'_> {
 
 fn read<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, AuthParams<'a>), ParseError> {
     let scheme = cursor.token()?;
-    if !matches!(cursor.peek(), Some(b' ' | b'\t')) {
-        return Err(cursor.fail(Fault::Param));
+    cursor.blank(Fault::Param)?;
+    let mut ahead = *cursor;
+    if let (false, Some(text)) = (scheme.eq_ignore_ascii_case("Digest"), token68(&mut ahead)) {
+        *cursor = ahead;
+        return Ok((scheme, AuthParams { text, count: 0 }));
     }
-    cursor.white();
     Ok((scheme, AuthParams::read(cursor)?))
+}
+
+/// What Bearer and others have in place of parameters: one opaque word to the end of the field (RFC 7235 §2.1).
+fn token68<'a>(cursor: &mut Cursor<'a>) -> Option<&'a str> {
+    let start = cursor.at();
+    let rest = cursor.rest();
+    let word =
+        |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    let length = rest.bytes().position(|octet| !word(octet)).unwrap_or(rest.len());
+    cursor.advance(length);
+    while cursor.eat(b'=') {}
+    let text = cursor.since(start);
+    cursor.white();
+    (length > 0 && cursor.is_end()).then_some(text)
 }
 
 impl<'a> Read<'a> for Challenge<'a> {

@@ -19,10 +19,7 @@ impl<'a> Read<'a> for CSeq<'a> {
         let start = *cursor;
         let number = cursor.number(0x7FFF_FFFF)?;
         let number = u32::try_from(number).map_err(|_| start.fail(Fault::Range))?;
-        if !matches!(cursor.peek(), Some(b' ' | b'\t')) {
-            return Err(cursor.fail(Fault::Number));
-        }
-        cursor.white();
+        cursor.blank(Fault::Number)?;
         Ok(Self { number, method: Method::of(cursor.token()?) })
     }
 }

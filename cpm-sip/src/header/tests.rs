@@ -194,6 +194,11 @@ fn challenges_and_credentials() {
     let credentials = message.authorization().next().unwrap().unwrap();
     assert_eq!(credentials.params.len(), 5);
     assert_eq!(credentials.params.once("nc").unwrap().unwrap().value, Some("00000001"));
+    let bearer = Credentials::parse("Bearer mF_9.B5f-4.1JqM==").unwrap();
+    assert_eq!(
+        (bearer.params.as_str(), bearer.params.len(), bearer.params.iter().count()),
+        ("mF_9.B5f-4.1JqM==", 0, 0)
+    );
     for text in [
         "Digest",
         "Digest ",

@@ -109,7 +109,7 @@ impl<'a> Read<'a> for Warning<'a> {
         if cursor.since(start.at()).len() != 3 {
             return Err(start.fail(Fault::Range));
         }
-        cursor.expect(b' ', Fault::Token)?;
+        cursor.blank(Fault::Token)?;
         let agent_at = cursor.at();
         let rest = cursor.rest();
         let agent = |octet: u8| is(octet, WORD) || octet == b'@';
@@ -118,7 +118,7 @@ impl<'a> Read<'a> for Warning<'a> {
         if agent.is_empty() {
             return Err(cursor.fail(Fault::Empty));
         }
-        cursor.expect(b' ', Fault::QuotedString)?;
+        cursor.blank(Fault::QuotedString)?;
         let text = cursor.quoted()?;
         Ok(Self { code, agent, text })
     }

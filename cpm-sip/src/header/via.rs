@@ -135,10 +135,7 @@ impl<'a> Read<'a> for Via<'a> {
             return Err(start.fail(Fault::Version));
         }
         let transport = cursor.token()?;
-        if !matches!(cursor.peek(), Some(b' ' | b'\t')) {
-            return Err(cursor.fail(Fault::Token));
-        }
-        cursor.white();
+        cursor.blank(Fault::Token)?;
         let host = Host::read(cursor)?;
         let port = if cursor.separator(b':') { Some(port(cursor)?) } else { None };
         let mut via = Self {

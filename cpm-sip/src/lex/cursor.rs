@@ -87,6 +87,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// At least one SP or HTAB.
+    pub(crate) fn blank(&mut self, fault: Fault) -> Result<(), ParseError> {
+        let start = self.at;
+        self.white();
+        if self.at == start { Err(self.fail(fault)) } else { Ok(()) }
+    }
+
     /// A separator with white space on both sides, as `COMMA`, `SEMI`, `EQUAL` and `SLASH` of RFC 3261 §25.1.
     pub(crate) fn separator(&mut self, octet: u8) -> bool {
         let before = self.at;

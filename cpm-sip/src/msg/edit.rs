@@ -2,6 +2,7 @@
 
 use super::head_writer::{is_clean, is_request_uri};
 use super::{HeadError, HeaderId, Message, put_number};
+use crate::ParseError;
 use crate::header::{Route, Via};
 use crate::lex::{Cursor, Read, Span, is_token};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -89,7 +90,7 @@ impl<'m> Edit<'m> {
     /// # Errors
     /// [`HeadError`]; nothing changed then.
     pub fn prepend(&mut self, id: HeaderId, value: impl Display) -> Result<&mut Self, HeadError> {
-        let new = new(id, id.name(), value)?;
+        let new = self.added(id, id.name(), value)?;
         self.front.insert(0, new);
         Ok(self)
     }
@@ -99,7 +100,7 @@ impl<'m> Edit<'m> {
     /// # Errors
     /// [`HeadError`]; nothing changed then.
     pub fn append(&mut self, id: HeaderId, value: impl Display) -> Result<&mut Self, HeadError> {
-        let new = new(id, id.name(), value)?;
+        let new = self.added(id, id.name(), value)?;
         self.back.push(new);
         Ok(self)
     }
@@ -109,7 +110,7 @@ impl<'m> Edit<'m> {
     /// # Errors
     /// [`HeadError`]; nothing changed then.
     pub fn append_named(&mut self, name: &str, value: impl Display) -> Result<&mut Self, HeadError> {
-        let new = new(HeaderId::of(name), name, value)?;
+        let new = self.added(HeaderId::of(name), name, value)?;
         self.back.push(new);
         Ok(self)
     }
@@ -127,6 +128,20 @@ impl<'m> Edit<'m> {
             None => self.back.push(new),
         }
         Ok(self)
+    }
+
+    /// Counts one hop: Max-Forwards is one less, or 70 if it is missing (RFC 3261 §16.6 step 3). False, and no change,
+    /// if it is 0: the request may not be forwarded.
+    ///
+    /// # Errors
+    /// The Max-Forwards of the message is malformed.
+    // spec: RFC3261-16.6
+    pub fn decrement_max_forwards(&mut self) -> Result<bool, ParseError> {
+        let hops = match self.message.max_forwards()? {
+            Some(hops) => hops.checked_sub(1),
+            None => Some(70),
+        };
+        Ok(hops.is_some_and(|hops| self.replace(HeaderId::MaxForwards, hops).is_ok()))
     }
 
     /// Leaves out every field of this kind, added ones too.
@@ -184,6 +199,16 @@ impl<'m> Edit<'m> {
     pub fn body(&mut self, body: impl Into<Bytes>) -> &mut Self {
         self.body = Some(body.into());
         self
+    }
+
+    /// A field beside those that are there.
+    fn added(&self, id: HeaderId, name: &str, value: impl Display) -> Result<New, HeadError> {
+        let is_there = self.positions(id).iter().any(|at| self.fate(*at) != &Fate::Drop)
+            || self.front.iter().chain(&self.back).any(|new| new.id == id);
+        if id.stands_once() && id != HeaderId::ContentLength && is_there {
+            return Err(HeadError::Duplicate(id));
+        }
+        new(id, name, value)
     }
 
     fn positions(&self, id: HeaderId) -> SmallVec<[usize; 8]> {

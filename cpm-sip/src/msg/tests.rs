@@ -204,7 +204,7 @@ fn limits_hold_at_n_and_refuse_at_n_plus_1() {
     test(with(via), |limits, n| limits.vias = n, 3, ParseKind::TooMany(HeaderId::Via));
     let route = "Route: <sip:a.org>,<sip:b.org>\r\nRoute: <sip:c.org>\r\n";
     test(with(route), |limits, n| limits.routes = n, 3, ParseKind::TooMany(HeaderId::Route));
-    let history = "History-Info: <sip:a.org>;index=1\r\nHistory-Info: <sip:b.org>;index=2\r\n";
+    let history = "History-Info: <sip:a.org>;index=1, <sip:b.org>;index=2\r\n";
     test(with(history), |limits, n| limits.routes = n, 2, ParseKind::TooMany(HeaderId::HistoryInfo));
     let params = "Contact: <sip:a.org;a;b>;c;d;e\r\n";
     test(with(params), |limits, n| limits.params = n, 3, ParseKind::TooManyParams(HeaderId::Contact));
@@ -477,7 +477,7 @@ fn forwarding_changes_only_what_is_named() {
     let mut edit = Edit::new(&message);
     edit.prepend(HeaderId::Via, "SIP/2.0/UDP me.org;branch=z9hG4bK2").unwrap();
     edit.prepend(HeaderId::RecordRoute, "<sip:me.org;lr>").unwrap();
-    edit.replace(HeaderId::MaxForwards, 6).unwrap();
+    assert_eq!(edit.decrement_max_forwards(), Ok(true));
     edit.pop_route();
     assert_eq!(
         edit.write(),
@@ -496,9 +496,27 @@ fn forwarding_changes_only_what_is_named() {
     let mut edit = Edit::new(&message);
     assert_eq!(edit.append(HeaderId::Server, "a\r\nb").unwrap_err(), HeadError::Value);
     assert_eq!(edit.append_named("a b", "b").unwrap_err(), HeadError::Name);
+    assert_eq!(edit.append_named("s", "b").unwrap_err(), HeadError::Duplicate(HeaderId::Subject));
     assert_eq!(edit.replace(HeaderId::ContentLength, 1).unwrap_err(), HeadError::ContentLength);
     assert_eq!(edit.request_uri("a b").unwrap_err(), HeadError::RequestUri);
     assert_eq!(edit.write(), raw);
+}
+
+// test: RFC3261-16.6
+#[test]
+fn hops_are_counted_down_to_zero() {
+    for (field, ok, written) in [
+        ("Max-Forwards: 1\r\n", true, "Max-Forwards: 0"),
+        ("", true, "Max-Forwards: 70"),
+        ("Max-Forwards: 0\r\n", false, "Max-Forwards: 0"),
+    ] {
+        let message = parse(with("").replace("Max-Forwards: 70\r\n", field)).unwrap();
+        let mut edit = Edit::new(&message);
+        assert_eq!(edit.decrement_max_forwards(), Ok(ok));
+        assert!(String::from_utf8_lossy(&edit.write()).contains(written));
+    }
+    let message = parse(with("").replace("Max-Forwards: 70", "Max-Forwards: 256")).unwrap();
+    assert!(Edit::new(&message).decrement_max_forwards().is_err());
 }
 
 fn any_id() -> impl Strategy<Value = HeaderId> {

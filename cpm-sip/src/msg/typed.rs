@@ -62,6 +62,11 @@ macro_rules! typed {
                 self.list(HeaderId::ServiceRoute)
             }
 
+            /// All History-Info values (RFC 7044).
+            pub fn history_info(&self) -> impl Iterator<Item = Result<NameAddr<'_>, ParseError>> {
+                self.list(HeaderId::HistoryInfo).map(|value| value.map(|entry: Asserted<'_>| entry.0))
+            }
+
             /// Max-Forwards.
             pub fn max_forwards(&self) -> Result<Option<u8>, ParseError> {
                 Ok(self.one::<MaxForwards>(HeaderId::MaxForwards)?.map(|hops| hops.0))

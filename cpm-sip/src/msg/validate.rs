@@ -2,7 +2,7 @@
 
 use super::{HeaderId, Message, Method};
 use crate::header::Contact;
-use crate::uri::{Params, Uri, UriParams};
+use crate::uri::{NameAddr, Params, Uri, UriParams};
 use crate::{Fault, Limits, ParseError, ParseKind};
 
 /// Checks what every element relies on: mandatory fields, their grammar, the method of the CSeq, the Request-URI, the
@@ -31,17 +31,24 @@ pub fn validate(message: &Message, limits: &Limits) -> Result<(), ParseError> {
     message.expires()?;
     message.min_expires()?;
     contacts(message, limits)?;
-    for id in [HeaderId::Route, HeaderId::RecordRoute] {
-        routes(message, id, limits)?;
-    }
+    routes(
+        message,
+        HeaderId::Route,
+        message.routes().map(|route| route.map(|route| *route.address())),
+        limits,
+    )?;
+    routes(
+        message,
+        HeaderId::RecordRoute,
+        message.record_routes().map(|route| route.map(|route| *route.address())),
+        limits,
+    )?;
+    routes(message, HeaderId::HistoryInfo, message.history_info(), limits)?;
     if let Some(content_type) = message.content_type()? {
         within(message, HeaderId::ContentType, content_type.params(), limits)?;
     }
     for option in message.require().chain(message.proxy_require()) {
         option?;
-    }
-    if message.headers(HeaderId::HistoryInfo).count() > limits.routes {
-        return Err(at_field(message, HeaderId::HistoryInfo, ParseKind::TooMany(HeaderId::HistoryInfo)));
     }
     Ok(())
 }
@@ -83,21 +90,21 @@ fn vias(message: &Message, limits: &Limits) -> Result<(), ParseError> {
     if count == 0 { Err(ParseError::new(ParseKind::Missing(HeaderId::Via), 0)) } else { Ok(()) }
 }
 
-fn routes(message: &Message, id: HeaderId, limits: &Limits) -> Result<(), ParseError> {
-    let mut count = 0_usize;
-    let mut check = |route: Result<crate::header::Route<'_>, ParseError>| {
-        let route = route?;
-        count = count.saturating_add(1);
-        if count > limits.routes {
+fn routes<'m>(
+    message: &Message,
+    id: HeaderId,
+    values: impl Iterator<Item = Result<NameAddr<'m>, ParseError>>,
+    limits: &Limits,
+) -> Result<(), ParseError> {
+    for (at, value) in values.enumerate() {
+        let value = value?;
+        if at >= limits.routes {
             return Err(at_field(message, id, ParseKind::TooMany(id)));
         }
-        uri_within(message, id, route.uri(), limits)?;
-        within(message, id, route.address().params(), limits)
-    };
-    match id {
-        HeaderId::Route => message.routes().try_for_each(&mut check),
-        _ => message.record_routes().try_for_each(&mut check),
+        uri_within(message, id, value.uri(), limits)?;
+        within(message, id, value.params(), limits)?;
     }
+    Ok(())
 }
 
 /// A `*` stands alone, in a REGISTER with Expires 0; an INVITE has one Contact at most (RFC 3261 §8.1.1.8, §10.2.2).
