@@ -5,6 +5,7 @@ mod config;
 pub mod effect;
 mod error;
 mod event;
+mod gate;
 mod input;
 mod limits;
 mod node;

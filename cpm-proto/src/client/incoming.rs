@@ -217,8 +217,8 @@ impl User {
         if !conversation_id.is_empty() {
             self.conversations.keep(&peer.canonical, || conversation_id.clone());
         }
-        let reachable = !is_anonymous(&peer.canonical);
-        let wanted = |asked: bool| if asked && reachable { Step::Wanted } else { Step::Unwanted };
+        // A sender who hides is reached through the network, which knows him, or not at all (404).
+        let wanted = |asked: bool| if asked { Step::Wanted } else { Step::Unwanted };
         let seen = self.seen.insert(SeenMessage {
             message_id: letter.message_id.as_str().into(),
             sender: peer.canonical.as_str().into(),

@@ -21,6 +21,7 @@ use super::job::{Job, JobState, Purpose, Verdict, back_off, judge};
 use super::seen::Step;
 use super::sent::{Progress, SentMessage};
 use super::{Errand, Outgoing, Timer, User};
+use crate::gate::Place;
 use crate::{ClientEvent, Error};
 use cpm_base::{Handle, Transport};
 use cpm_sip::auth::Role;
@@ -91,8 +92,10 @@ impl User {
 
     /// Puts a job in its lane and sends it if it is its turn.
     pub(super) fn enqueue(&mut self, cx: &mut Cx<'_>, handle: Handle<Job>) {
-        if let Some(job) = self.jobs.get(handle) {
-            self.gate.push(&job.lane, handle);
+        // The number of jobs is limited as a whole, so a lane needs no limit of its own.
+        if let Some(job) = self.jobs.get(handle)
+            && self.gate.enter(&job.lane, handle, usize::MAX) == Place::Head
+        {
             self.launch(cx, handle);
         }
     }
@@ -316,7 +319,7 @@ impl User {
             Purpose::Text { .. } => self.texts -= 1,
             Purpose::Notification { .. } => self.notifications -= 1,
         }
-        match self.gate.remove(&job.lane, handle) {
+        match self.gate.leave(&job.lane, handle) {
             Some(next) => self.launch(cx, next),
             None => self.lingered(cx),
         }

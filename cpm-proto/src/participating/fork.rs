@@ -5,9 +5,9 @@
 //! transaction ends, so that a late 2xx is still noticed.
 
 use super::exchange::{Exchange, Step};
-use super::gate::Place;
 use super::head::device_request;
 use super::{Server, Timer, UserId};
+use crate::gate::Place;
 use crate::node::Parts;
 use crate::policy::{Outcome, outcome};
 use crate::registrar::Device;

@@ -117,6 +117,25 @@ fn nothing_is_notified_that_was_not_asked_for() {
     }
 }
 
+// test: CONV-IMDN-020
+#[test]
+fn a_hidden_sender_is_notified_through_the_network() {
+    let hidden = "sip:anonymous@anonymous.invalid";
+    let mut bench = Bench::registered();
+    let content = "Content-Type: text/plain\r\n\r\nx";
+    bench.incoming(&fields(hidden, "msg", "message/cpim"), &cpim("m1", BOTH, content));
+    bench.response(200);
+    let sent = bench.request("MESSAGE");
+    assert_eq!((sent.request_uri(), notification(&sent)), (Some(hidden), ("m1".into(), DELIVERED)));
+    bench.answer(&sent, "404 Not Found", "");
+    bench.pass(secs(300));
+    assert!(
+        bench
+            .sent_or_none()
+            .is_none_or(|other| other.method().is_some_and(|method| method.as_str() == "REGISTER"))
+    );
+}
+
 #[test]
 fn reading_what_never_came_is_an_error() {
     assert!(Bench::registered().read("m1").is_err());

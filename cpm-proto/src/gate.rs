@@ -55,6 +55,16 @@ impl<T: Copy + PartialEq> Gate<T> {
         head.filter(|_| was_head)
     }
 
+    /// Whether `item` is the head of the lane of `uri`.
+    pub(crate) fn is_head(&self, uri: &str, item: T) -> bool {
+        self.lanes.get(uri).and_then(VecDeque::front) == Some(&item)
+    }
+
+    /// The head of every lane, in the order of the URIs.
+    pub(crate) fn heads(&self) -> Vec<T> {
+        self.lanes.values().filter_map(|lane| lane.front().copied()).collect()
+    }
+
     /// Whether nothing is on its way.
     pub(crate) fn is_empty(&self) -> bool {
         self.lanes.is_empty()
@@ -74,6 +84,8 @@ mod tests {
         assert_eq!(gate.enter("a", 3, 2), Place::Waiting);
         assert_eq!(gate.enter("a", 4, 2), Place::Full);
         assert_eq!(gate.enter("b", 5, 2), Place::Head);
+        assert_eq!(gate.heads(), [1, 5]);
+        assert!(gate.is_head("a", 1) && !gate.is_head("a", 2) && !gate.is_head("c", 1));
         assert_eq!(gate.leave("a", 2), None);
         assert_eq!(gate.leave("a", 1), Some(3));
         assert_eq!(gate.leave("a", 9), None);
