@@ -15,7 +15,7 @@ use criterion::{Criterion, Throughput};
 /// 383 bytes: six message headers with one namespace, two MIME headers.
 fn message() -> Vec<u8> {
     let body = "Hello, this is the text of a short message. ".repeat(2);
-    let written = CpimBuilder::new("text/plain;charset=UTF-8", &body.as_bytes()[..65])
+    let written = CpimBuilder::new("text/plain;charset=UTF-8", &body.as_bytes()[..83])
         .from("", "sip:anonymous@anonymous.invalid")
         .to("", "sip:anonymous@anonymous.invalid")
         .message_id("ae6926cf")
