@@ -57,16 +57,27 @@ pub(crate) fn is_control(byte: u8) -> bool {
 
 /// Whether `bytes` holds a control character. One pass without early exit, so that it is vectorised.
 pub(crate) fn has_control(bytes: &[u8]) -> bool {
-    bytes.iter().fold(false, |found, &b| found | is_control(b))
+    bytes.iter().fold(0_u8, |found, &b| found | u8::from(b < 0x20) | u8::from(b == 0x7f)) != 0
 }
 
-/// Trims spaces and tabs.
-pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+/// Number of control characters, vectorised in pieces that cannot overflow a byte.
+pub(crate) fn count_controls(bytes: &[u8]) -> usize {
+    let piece = |piece: &[u8]| {
+        piece.iter().fold(0_u8, |n, &b| n.wrapping_add(u8::from(b < 0x20) | u8::from(b == 0x7f)))
+    };
+    bytes.chunks(255).fold(0_usize, |sum, p| sum.saturating_add(usize::from(piece(p))))
 }
 
 /// Trims spaces, tabs and line ends: the linear white space of a folded field.
 pub(crate) fn trim_lws(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    // Most values have no space around them.
+    if let ([first, ..], [.., last]) = (bytes, bytes)
+        && *first > b' '
+        && *last > b' '
+    {
+        return text;
+    }
     text.trim_matches([' ', '\t', '\r', '\n'])
 }
 

@@ -105,17 +105,36 @@ impl Field {
     }
 
     /// The field of a resolved name. Names are case-sensitive (RFC 3862 §2.2) unless `any_case`.
-    pub(crate) fn resolve(namespace: Namespace, name: &str, any_case: bool) -> Self {
-        if matches!(namespace, Namespace::Other | Namespace::Undeclared) {
-            return Self::Other;
+    pub(crate) fn resolve(namespace: Namespace, name: &[u8], any_case: bool) -> Self {
+        let exact = match namespace {
+            Namespace::Other | Namespace::Undeclared => return Self::Other,
+            Namespace::Cpim => match name {
+                b"From" => Self::From,
+                b"To" => Self::To,
+                b"cc" => Self::Cc,
+                b"DateTime" => Self::DateTime,
+                b"Subject" => Self::Subject,
+                b"NS" => Self::Ns,
+                b"Require" => Self::Require,
+                _ => Self::Other,
+            },
+            Namespace::Imdn => match name {
+                b"Message-ID" => Self::MessageId,
+                b"Disposition-Notification" => Self::DispositionNotification,
+                b"Original-To" => Self::OriginalTo,
+                b"IMDN-Record-Route" => Self::RecordRoute,
+                b"IMDN-Route" => Self::Route,
+                _ => Self::Other,
+            },
+            Namespace::Cpm if name == b"Payload-Type" => Self::PayloadType,
+            Namespace::Cpm => Self::Other,
+        };
+        if exact != Self::Other || !any_case {
+            return exact;
         }
-        KNOWN
-            .iter()
-            .find(|known| {
-                known.1 == namespace
-                    && known.2.len() == name.len()
-                    && (known.2 == name || any_case && known.2.eq_ignore_ascii_case(name))
-            })
-            .map_or(Self::Other, |known| known.0)
+        let same = |known: &&(Self, Namespace, &str)| {
+            known.1 == namespace && known.2.as_bytes().eq_ignore_ascii_case(name)
+        };
+        KNOWN.iter().find(same).map_or(Self::Other, |known| known.0)
     }
 }

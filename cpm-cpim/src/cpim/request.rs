@@ -40,8 +40,15 @@ impl Disposition {
         }
     }
 
-    fn of(token: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|d| d.as_str() == token)
+    fn of(token: &[u8]) -> Option<Self> {
+        match token {
+            b"positive-delivery" => Some(Self::PositiveDelivery),
+            b"negative-delivery" => Some(Self::NegativeDelivery),
+            b"processing" => Some(Self::Processing),
+            b"display" => Some(Self::Display),
+            b"interworking" => Some(Self::Interworking),
+            _ => None,
+        }
     }
 }
 
@@ -152,8 +159,26 @@ pub(crate) fn asked(value: &str) -> impl Iterator<Item = Result<Asked<'_>, Parse
         if !is_token(token) || entry.contains(';') && !parameters_are_valid(parameters) {
             return Err(ParseKind::Disposition);
         }
-        Ok(Asked { token, disposition: Disposition::of(token), parameters })
+        Ok(Asked { token, disposition: Disposition::of(token.as_bytes()), parameters })
     })
+}
+
+/// Adds the known entries of a value to a set. Malformed and unknown entries are ignored.
+pub(crate) fn collect(value: &str, set: &mut Dispositions) {
+    if memchr::memchr2(b'"', b';', value.as_bytes()).is_some() {
+        asked(value).filter_map(Result::ok).filter_map(|a| a.disposition).for_each(|d| set.insert(d));
+        return;
+    }
+    // Without parameters no comma can be quoted.
+    let mut rest = value.as_bytes();
+    while !rest.is_empty() {
+        let end = rest.iter().position(|&b| b == b',').unwrap_or(rest.len());
+        let (entry, more) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+        if let Some(one) = Disposition::of(entry.trim_ascii()) {
+            set.insert(one);
+        }
+        rest = more.get(1..).unwrap_or(&[]);
+    }
 }
 
 fn parameters_are_valid(parameters: &str) -> bool {
@@ -233,7 +258,11 @@ pub struct ImdnRequest<'a> {
 /// `Message-ID` of RFC 5438 §10. Writers use a Token; readers take anything without white space.
 // spec: CONV-BODY-006
 pub(crate) fn message_id(value: &str) -> Result<Cow<'_, str>, ParseKind> {
-    let value = escape::decode(trim_lws(value));
+    let value = trim_lws(value);
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
+        return Ok(Cow::Borrowed(value));
+    }
+    let value = escape::decode(value);
     if value.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(ParseKind::MessageId);
     }

@@ -1,4 +1,7 @@
 //! The scan of a CPIM message into an offset table: lines, names, namespaces. Values are decoded later.
+//!
+//! Hot path (docs/performance.md): every byte is looked at by vectorised searches and by one pass over the
+//! names; UTF-8 and control characters are checked once for the whole head.
 
 use super::field::{Field, Namespace};
 use crate::{
@@ -8,7 +11,7 @@ use crate::{
         LineEnd, MissingBlankLine, MissingSpace, NotUtf8, TooLarge, TooManyHeaders, UndeclaredPrefix,
     },
     mime::MimeHeaders,
-    text::{has_control, is_control, is_name_char, trim},
+    text::{count_controls, has_control, is_absolute_uri, is_control, is_name_char},
 };
 
 /// The most headers a message can have, whatever the limits say.
@@ -29,8 +32,10 @@ pub(super) struct Span {
     pub name: u8,
     pub field: Field,
     pub namespace: Namespace,
-    /// For [`Namespace::Other`]: which header declares it.
-    pub declared_by: u8,
+    /// For [`Namespace::Other`]: which header declares it. For [`Field::Ns`]: length of the prefix declared.
+    pub extra: u8,
+    /// For [`Field::Ns`]: what it declares.
+    pub binds: Namespace,
 }
 
 impl Span {
@@ -42,7 +47,8 @@ impl Span {
         name: 0,
         field: Field::Other,
         namespace: Namespace::Undeclared,
-        declared_by: 0,
+        extra: 0,
+        binds: Namespace::Undeclared,
     };
 }
 
@@ -55,6 +61,16 @@ pub(super) struct Table {
     pub headers_end: usize,
 }
 
+impl Table {
+    pub(super) const fn new() -> Self {
+        Self { spans: [Span::EMPTY; MAX_HEADERS], count: 0, headers_end: 0 }
+    }
+
+    pub(super) fn spans(&self) -> &[Span] {
+        self.spans.get(..self.count).unwrap_or(&[])
+    }
+}
+
 /// Where a binding of a prefix comes from.
 #[derive(Clone, Copy)]
 struct Binding {
@@ -62,21 +78,23 @@ struct Binding {
     declared_by: u8,
 }
 
-struct Scan<'a, 'l> {
+struct Scan<'a, 's> {
     raw: &'a [u8],
     /// `raw` up to the byte limit of the headers.
     head: &'a [u8],
-    limits: &'l Limits,
-    table: Table,
+    limits: &'s Limits,
+    table: &'s mut Table,
     default: Binding,
-    seen: u16,
+    seen: u8,
 }
 
-/// Scans the message. Gives the table, the MIME headers and the offset of the body.
+/// Scans the message into `table`. Gives the head as text (both header groups), the MIME headers, and the offset
+/// of the body.
 pub(super) fn scan<'a>(
     raw: &'a [u8],
     limits: &Limits,
-) -> Result<(Table, MimeHeaders<'a>, usize), ParseError> {
+    table: &mut Table,
+) -> Result<(&'a str, MimeHeaders<'a>, usize), ParseError> {
     if raw.len() > limits.message_bytes || u32::try_from(raw.len()).is_err() {
         return Err(ParseError::new(TooLarge, limits.message_bytes));
     }
@@ -85,14 +103,19 @@ pub(super) fn scan<'a>(
         raw,
         head: raw.get(..cap).unwrap_or(raw),
         limits,
-        table: Table { spans: [Span::EMPTY; MAX_HEADERS], count: 0, headers_end: 0 },
+        table,
         default: Binding { namespace: Namespace::Cpim, declared_by: 0 },
         seen: 0,
     };
     let mime_at = scan.message_headers()?;
     let room = limits.headers.min(MAX_HEADERS).saturating_sub(scan.table.count);
     let (mime, body_at) = MimeHeaders::scan(raw, mime_at, cap, room, limits)?;
-    Ok((scan.table, mime, body_at))
+    let head = text(raw.get(..table.headers_end).unwrap_or(&[]))?;
+    Ok((head, mime, body_at))
+}
+
+fn text(head: &[u8]) -> Result<&str, ParseError> {
+    std::str::from_utf8(head).map_err(|e| ParseError::new(NotUtf8, e.valid_up_to()))
 }
 
 impl Scan<'_, '_> {
@@ -111,19 +134,20 @@ impl Scan<'_, '_> {
                 None if self.limits.lenient => line,
                 None => return Err(ParseError::new(LineEnd, next.saturating_sub(1))),
             };
-            match line.first() {
-                None => {
-                    self.table.headers_end = at;
-                    return Ok(next);
-                }
-                Some(b' ' | b'\t') => self.folded(line, at)?,
-                Some(_) => {
-                    if starts_mime(line) {
-                        self.table.headers_end = at;
-                        return Ok(at);
-                    }
-                    self.header(line, at)?;
-                }
+            let over = match line.first() {
+                None => Some(next),
+                Some(b'C' | b'c') if starts_mime(line) => Some(at),
+                _ => None,
+            };
+            if let Some(mime_at) = over {
+                self.table.headers_end = at;
+                self.check_controls(at)?;
+                return Ok(mime_at);
+            }
+            if matches!(line.first(), Some(b' ' | b'\t')) {
+                self.folded(line, at)?;
+            } else {
+                self.header(line, at)?;
             }
             at = next;
         }
@@ -140,15 +164,30 @@ impl Scan<'_, '_> {
         }
     }
 
+    /// Refuses control characters up to `end` but for the line ends. In strict reading every line has exactly
+    /// two, so counting is enough. Tolerant reading lets tabs pass.
+    fn check_controls(&self, end: usize) -> Result<(), ParseError> {
+        let head = self.head.get(..end).unwrap_or(&[]);
+        if !self.limits.lenient && count_controls(head) == self.table.count.saturating_mul(2) {
+            return Ok(());
+        }
+        let stray = |(at, &b): (usize, &u8)| match b {
+            b'\r' => head.get(at.saturating_add(1)) != Some(&b'\n'),
+            b'\n' => false,
+            b'\t' => !self.limits.lenient,
+            b => is_control(b),
+        };
+        match head.iter().enumerate().position(stray) {
+            Some(offset) => Err(ParseError::new(ControlCharacter, offset)),
+            None => Ok(()),
+        }
+    }
+
     /// A line that begins with white space: an error, or in tolerant reading part of the header before.
     fn folded(&mut self, line: &[u8], at: usize) -> Result<(), ParseError> {
         let last = self.table.count.checked_sub(1).and_then(|i| self.table.spans.get_mut(i));
         match last {
             Some(last) if self.limits.lenient && last.field != Field::Ns => {
-                check_controls(line, at, self.limits)?;
-                if std::str::from_utf8(line).is_err() {
-                    return Err(ParseError::new(NotUtf8, at.saturating_add(not_utf8_at(line))));
-                }
                 last.end = u16::try_from(at.saturating_add(line.len())).unwrap_or(u16::MAX);
                 Ok(())
             }
@@ -161,42 +200,34 @@ impl Scan<'_, '_> {
         if self.table.count >= self.limits.headers.min(MAX_HEADERS) {
             return Err(fault(TooManyHeaders, 0));
         }
-        let colon = line.iter().position(|&b| !is_name_char(b) && b != b'.').unwrap_or(line.len());
-        let named = line.get(..colon).unwrap_or(&[]);
-        if line.get(colon) != Some(&b':') {
+        let (colon, dot) = name_ends(line).map_err(|offset| fault(HeaderName, offset))?;
+        let (named, rest) = line.split_at_checked(colon).unwrap_or((line, &[]));
+        let Some((b':', after)) = rest.split_first() else {
             return Err(fault(HeaderName, colon));
-        }
-        let dot = memchr::memchr(b'.', named);
-        let name_at = dot.map_or(0, |d| d.saturating_add(1));
-        let (prefix, name) =
-            (named.get(..dot.unwrap_or(0)).unwrap_or(&[]), named.get(name_at..).unwrap_or(&[]));
-        if name.is_empty() || dot == Some(0) || dot.is_some() && memchr::memchr(b'.', name).is_some() {
+        };
+        let (prefix, name) = match dot {
+            Some(dot) => named.split_at_checked(dot).unwrap_or((&[], named)),
+            None => (&[][..], named),
+        };
+        let name = name.strip_prefix(b".").unwrap_or(name);
+        if name.is_empty() || dot == Some(0) {
             return Err(fault(HeaderName, dot.unwrap_or(0)));
         }
         let (Ok(name_length), Ok(prefix_length)) = (u8::try_from(named.len()), u8::try_from(prefix.len()))
         else {
             return Err(fault(HeaderName, 0));
         };
-        let after = line.get(colon..).and_then(|l| l.get(1..)).unwrap_or(&[]);
-        let skipped = parameters_and_space(after, self.limits.lenient)
-            .map_err(|(kind, offset)| fault(kind, colon.saturating_add(1).saturating_add(offset)))?;
-        check_controls(after, at.saturating_add(colon).saturating_add(1), self.limits)?;
-
-        let value_at = colon.saturating_add(1).saturating_add(skipped);
-        let (Ok(name), Ok(prefix), Ok(after)) =
-            (std::str::from_utf8(name), std::str::from_utf8(prefix), std::str::from_utf8(after))
-        else {
-            return Err(fault(NotUtf8, not_utf8_at(line)));
+        let after_at = colon.saturating_add(1);
+        let skipped = match after {
+            [b' ', ..] => 1,
+            _ => parameters_and_space(after, self.limits.lenient)
+                .map_err(|(kind, offset)| fault(kind, after_at.saturating_add(offset)))?,
         };
-        let value = after.get(skipped..).ok_or_else(|| fault(HeaderParameter, colon))?;
+        let value_at = after_at.saturating_add(skipped);
         let binding = self.binding(dot.is_some(), prefix, name).ok_or_else(|| fault(UndeclaredPrefix, 0))?;
         let field = Field::resolve(binding.namespace, name, self.limits.lenient);
-        self.once(field).map_err(|kind| fault(kind, 0))?;
-        if field == Field::Ns {
-            self.declare(value).map_err(|kind| fault(kind, value_at))?;
-        }
         let offset = |n: usize| u16::try_from(at.saturating_add(n)).unwrap_or(u16::MAX);
-        let span = Span {
+        let mut span = Span {
             line: offset(0),
             value: offset(value_at),
             end: offset(line.len()),
@@ -204,8 +235,15 @@ impl Scan<'_, '_> {
             name: name_length,
             field,
             namespace: binding.namespace,
-            declared_by: binding.declared_by,
+            extra: binding.declared_by,
+            binds: Namespace::Undeclared,
         };
+        if field.is_single() {
+            self.once(field).map_err(|kind| fault(kind, 0))?;
+        } else if field == Field::Ns {
+            self.declare(&mut span, after.get(skipped..).unwrap_or(&[]))
+                .map_err(|kind| fault(kind, value_at))?;
+        }
         if let Some(slot) = self.table.spans.get_mut(self.table.count) {
             *slot = span;
         }
@@ -216,50 +254,59 @@ impl Scan<'_, '_> {
     /// The namespace of a name. `NS` and `Require` belong to the framework itself (RFC 3862 §4 a): without
     /// prefix they keep their meaning under any default namespace.
     // spec: CONV-BODY-002
-    fn binding(&self, prefixed: bool, prefix: &str, name: &str) -> Option<Binding> {
+    fn binding(&self, prefixed: bool, prefix: &[u8], name: &[u8]) -> Option<Binding> {
         if !prefixed {
-            let framework = matches!(name, "NS" | "Require");
+            let framework = matches!(name, b"NS" | b"Require");
             return Some(if framework {
                 Binding { namespace: Namespace::Cpim, declared_by: 0 }
             } else {
                 self.default
             });
         }
-        let declared = self.table.spans.get(..self.table.count).unwrap_or(&[]);
-        for (index, span) in declared.iter().enumerate().rev() {
-            if span.field != Field::Ns {
-                continue;
+        let declares = |span: &Span| {
+            span.field == Field::Ns
+                && usize::from(span.extra) == prefix.len()
+                && self
+                    .head
+                    .get(usize::from(span.value)..usize::from(span.end))
+                    .is_some_and(|value| value.trim_ascii_start().starts_with(prefix))
+        };
+        let found = self.table.spans().iter().enumerate().rev().find(|(_, span)| declares(span));
+        match found {
+            Some((index, span)) => {
+                Some(Binding { namespace: span.binds, declared_by: u8::try_from(index).unwrap_or(u8::MAX) })
             }
-            let value = self.head.get(usize::from(span.value)..usize::from(span.end)).unwrap_or(&[]);
-            let Some((declared_prefix, uri)) = std::str::from_utf8(value).ok().and_then(split_declaration)
-            else {
-                continue;
-            };
-            if declared_prefix == prefix {
-                let declared_by = u8::try_from(index).unwrap_or(u8::MAX);
-                return Some(Binding { namespace: Namespace::of_uri(uri), declared_by });
-            }
+            None if self.limits.lenient => Some(Binding { namespace: Namespace::Undeclared, declared_by: 0 }),
+            None => None,
         }
-        self.limits.lenient.then_some(Binding { namespace: Namespace::Undeclared, declared_by: 0 })
     }
 
-    /// Checks an `NS` value; one without prefix changes the default namespace for the names after it.
-    fn declare(&mut self, value: &str) -> Result<(), ParseKind> {
-        let (prefix, uri) = split_declaration(value).ok_or(ParseKind::Namespace)?;
-        if !crate::text::is_absolute_uri(uri) || !prefix.bytes().all(is_name_char) {
+    /// Checks an `NS` value and notes what it declares; one without prefix changes the default namespace for the
+    /// names after it.
+    fn declare(&mut self, span: &mut Span, value: &[u8]) -> Result<(), ParseKind> {
+        let (prefix, binds) = match value.strip_suffix(b"<urn:ietf:params:imdn>") {
+            // The declaration that nearly every message has.
+            Some(prefix) => (prefix.trim_ascii(), Namespace::Imdn),
+            None => std::str::from_utf8(value)
+                .ok()
+                .and_then(split_declaration)
+                .filter(|(_, uri)| is_absolute_uri(uri))
+                .map(|(prefix, uri)| (prefix.as_bytes(), Namespace::of_uri(uri)))
+                .ok_or(ParseKind::Namespace)?,
+        };
+        if !prefix.iter().all(|&b| is_name_char(b)) {
             return Err(ParseKind::Namespace);
         }
+        span.extra = u8::try_from(prefix.len()).map_err(|_| ParseKind::Namespace)?;
+        span.binds = binds;
         if prefix.is_empty() {
             let declared_by = u8::try_from(self.table.count).unwrap_or(u8::MAX);
-            self.default = Binding { namespace: Namespace::of_uri(uri), declared_by };
+            self.default = Binding { namespace: span.binds, declared_by };
         }
         Ok(())
     }
 
     fn once(&mut self, field: Field) -> Result<(), ParseKind> {
-        if !field.is_single() {
-            return Ok(());
-        }
         let bit = match field {
             Field::From => 1,
             Field::DateTime => 2,
@@ -274,11 +321,29 @@ impl Scan<'_, '_> {
     }
 }
 
+/// Where the name of a line ends, and where its dot is. A second dot is the error.
+fn name_ends(line: &[u8]) -> Result<(usize, Option<usize>), usize> {
+    let mut dot = None;
+    for (at, &b) in line.iter().enumerate() {
+        if is_name_char(b) {
+            continue;
+        }
+        if b != b'.' {
+            return Ok((at, dot));
+        }
+        if let Some(first) = dot {
+            return Err(first);
+        }
+        dot = Some(at);
+    }
+    Ok((line.len(), dot))
+}
+
 /// Splits `[ Name-prefix ] "<" URI ">"`.
 pub(super) fn split_declaration(value: &str) -> Option<(&str, &str)> {
     let (prefix, rest) = value.split_once('<')?;
-    let uri = rest.trim_end_matches([' ', '\t']).strip_suffix('>')?;
-    Some((trim(prefix), uri))
+    let uri = rest.trim_ascii_end().strip_suffix('>')?;
+    Some((prefix.trim_ascii(), uri))
 }
 
 /// Whether the line is a MIME header: `Content-` is no CPIM header name of any namespace used here.
@@ -308,6 +373,9 @@ fn parameters_and_space(after: &[u8], lenient: bool) -> Result<usize, (ParseKind
         if name.is_empty() || !valued || quoted || !name.iter().all(|&b| is_name_char(b)) {
             return Err((HeaderParameter, start));
         }
+        if has_control(parameter) {
+            return Err((HeaderParameter, start));
+        }
         at = end;
     }
     match after.get(at) {
@@ -316,19 +384,4 @@ fn parameters_and_space(after: &[u8], lenient: bool) -> Result<usize, (ParseKind
         _ if lenient => Ok(at),
         _ => Err((MissingSpace, at)),
     }
-}
-
-/// Refuses control characters. Tolerant reading lets a tab pass.
-fn check_controls(bytes: &[u8], at: usize, limits: &Limits) -> Result<(), ParseError> {
-    if !has_control(bytes) {
-        return Ok(());
-    }
-    match bytes.iter().position(|&b| is_control(b) && !(limits.lenient && b == b'\t')) {
-        Some(offset) => Err(ParseError::new(ControlCharacter, at.saturating_add(offset))),
-        None => Ok(()),
-    }
-}
-
-fn not_utf8_at(line: &[u8]) -> usize {
-    std::str::from_utf8(line).err().map_or(0, |e| e.valid_up_to())
 }

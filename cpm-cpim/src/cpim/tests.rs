@@ -247,7 +247,7 @@ fn strict_faults() {
         (b"From: <im:a@b>\r\n\r\n Content-Type: a/b\r\n\r\n", MimeHeader, 18),
         (b"From: <im:a@b>\r\n\r\nContent-Type: a/b\n\n", LineEnd, 35),
         (b"From: <im:a@b>\r\n\r\nContent-Type: a/b\r\nContent-type: c/d\r\n\r\n", DuplicateMimeHeader, 37),
-        (b"From: <im:a@b>\r\n\r\nContent-Type: text\r\n\r\n", ContentType, 31),
+        (b"From: <im:a@b>\r\n\r\nContent-Type: text\r\n\r\n", ContentType, 32),
         (b"From: <im:a@b>\r\n\r\nContent-Type: a/b\r\nContent-Length: 3\r\n\r\nhi", ContentLength, 60),
         (b"From: im:a@b\r\n\r\n", Address, 6),
         (b"From: A <im:a@b\r\n\r\n", Address, 6),

@@ -17,6 +17,7 @@ use crate::{Limits, ParseError, ParseKind, datetime, mime::MimeHeaders, text::tr
 #[derive(Clone, Debug)]
 pub struct Cpim<'a> {
     raw: &'a [u8],
+    head: &'a str,
     table: Table,
     mime: MimeHeaders<'a>,
     body: &'a [u8],
@@ -30,7 +31,8 @@ impl<'a> Cpim<'a> {
     /// Any fault in the structure, by kind and offset.
     // spec: CONV-BODY-001 CONV-BODY-002 CONV-BODY-013 CONV-BODY-015
     pub fn parse(raw: &'a [u8], limits: &Limits) -> Result<Self, ParseError> {
-        let (table, mime, body_at) = scan::scan(raw, limits)?;
+        let mut table = Table::new();
+        let (head, mime, body_at) = scan::scan(raw, limits, &mut table)?;
         let rest = raw.get(body_at..).unwrap_or(&[]);
         let body = match mime.content_length() {
             Some(length) => match usize::try_from(length).ok().and_then(|n| rest.get(..n)) {
@@ -40,7 +42,7 @@ impl<'a> Cpim<'a> {
             },
             None => rest,
         };
-        Ok(Self { raw, table, mime, body, lenient: limits.lenient })
+        Ok(Self { raw, head, table, mime, body, lenient: limits.lenient })
     }
 
     /// Checks every value this crate can decode, and that `Require` names only known headers or `known`
@@ -85,8 +87,9 @@ impl<'a> Cpim<'a> {
         for name in header.raw_value.split(',').map(trim_lws) {
             let (prefix, local) = name.split_once('.').map_or((None, name), |(p, l)| (Some(p), l));
             let namespace = self.namespace_of(prefix);
-            let own = namespace
-                .is_some_and(|ns| Field::resolve(Namespace::of_uri(ns), local, false) != Field::Other);
+            let own = namespace.is_some_and(|ns| {
+                Field::resolve(Namespace::of_uri(ns), local.as_bytes(), false) != Field::Other
+            });
             let given = namespace.is_some_and(|ns| known.contains(&(ns, local)));
             if !own && !given {
                 return Err(ParseError::new(ParseKind::UnknownRequire, header.value_at()));
@@ -153,7 +156,7 @@ impl<'a> Cpim<'a> {
     /// `DateTime` as written.
     #[must_use]
     pub fn datetime_text(&self) -> Option<&'a str> {
-        self.first(Field::DateTime).map(|h| trim_lws(h.raw_value))
+        self.value(Field::DateTime).map(|(value, _)| trim_lws(value))
     }
 
     /// `DateTime` as time since the Unix epoch.
@@ -176,14 +179,18 @@ impl<'a> Cpim<'a> {
     /// `imdn.Message-ID`; None if there is none or it is no id.
     #[must_use]
     pub fn message_id(&self) -> Option<Cow<'a, str>> {
-        self.first(Field::MessageId).and_then(|h| request::message_id(h.raw_value).ok())
+        self.value(Field::MessageId).and_then(|(value, _)| request::message_id(value).ok())
     }
 
     /// What `imdn.Disposition-Notification` asks for. Unknown and malformed entries are ignored.
     // spec: CONV-BODY-007
     #[must_use]
     pub fn disposition_notification(&self) -> Dispositions {
-        self.asked().filter_map(|asked| asked.disposition).collect()
+        let mut set = Dispositions::NONE;
+        for span in self.spans().iter().filter(|s| s.field == Field::DispositionNotification) {
+            request::collect(self.value_of(span), &mut set);
+        }
+        set
     }
 
     /// The entries of `imdn.Disposition-Notification`, unknown ones and parameters included.
@@ -205,9 +212,8 @@ impl<'a> Cpim<'a> {
             return Ok(None);
         }
         let incomplete = ParseError::new(ParseKind::IncompleteRequest, self.table.headers_end);
-        let id = self.first(Field::MessageId).ok_or(incomplete)?;
-        let message_id =
-            request::message_id(id.raw_value).map_err(|kind| ParseError::new(kind, id.value_at()))?;
+        let (id, id_at) = self.value(Field::MessageId).ok_or(incomplete)?;
+        let message_id = request::message_id(id).map_err(|kind| ParseError::new(kind, id_at))?;
         let datetime = self.datetime_text().ok_or(incomplete)?;
         let original_to = self.first(Field::OriginalTo).map(|h| h.address()).transpose()?;
         Ok(Some(ImdnRequest { message_id, datetime, wanted, original_to }))
@@ -218,9 +224,8 @@ impl<'a> Cpim<'a> {
     // spec: CONV-IMDN-021 CONV-IMDN-041
     #[must_use]
     pub fn is_imdn(&self) -> bool {
-        let Ok(kind) = self.mime.content_type() else { return false };
-        kind.is("message", "imdn+xml")
-            || kind.is("multipart", "mixed") && self.mime.is_disposition("notification")
+        self.mime.is_media_type("message/imdn+xml")
+            || self.mime.is_media_type("multipart/mixed") && self.mime.is_disposition("notification")
     }
 
     /// `imdn.Original-To`.
@@ -288,7 +293,17 @@ impl<'a> Cpim<'a> {
     }
 
     fn spans(&self) -> &[Span] {
-        self.table.spans.get(..self.table.count).unwrap_or(&[])
+        self.table.spans()
+    }
+
+    /// The raw value of the first header of a field, and where it begins.
+    fn value(&self, field: Field) -> Option<(&'a str, usize)> {
+        let span = self.spans().iter().find(|s| s.field == field)?;
+        Some((self.value_of(span), usize::from(span.value)))
+    }
+
+    fn value_of(&self, span: &Span) -> &'a str {
+        self.text(usize::from(span.value), usize::from(span.end))
     }
 
     fn header_of(&self, span: &Span) -> Header<'a> {
@@ -303,7 +318,7 @@ impl<'a> Cpim<'a> {
             Namespace::Undeclared => "",
             Namespace::Other => self
                 .spans()
-                .get(usize::from(span.declared_by))
+                .get(usize::from(span.extra))
                 .and_then(|ns| split_declaration(self.text(usize::from(ns.value), usize::from(ns.end))))
                 .map_or("", |(_, uri)| uri),
         };
@@ -320,9 +335,9 @@ impl<'a> Cpim<'a> {
         }
     }
 
-    /// A piece of the headers. The scan has checked that each piece it marks is UTF-8.
+    /// A piece of the message headers.
     fn text(&self, from: usize, to: usize) -> &'a str {
-        self.raw.get(from..to).and_then(|piece| std::str::from_utf8(piece).ok()).unwrap_or("")
+        self.head.get(from..to).unwrap_or("")
     }
 }
 

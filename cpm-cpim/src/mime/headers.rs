@@ -20,18 +20,32 @@ struct Value<'a> {
     at: usize,
 }
 
+/// Where the value of a field lies in its block, white space and folds included.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    from: u16,
+    to: u16,
+}
+
 /// The MIME header fields of a payload or of a body part. Names are matched without regard to case; folded
 /// fields are read. Borrowed, without heap.
 #[derive(Clone, Debug)]
 pub struct MimeHeaders<'a> {
     block: &'a str,
-    content_type: Option<Value<'a>>,
-    length: Option<Value<'a>>,
-    transfer_encoding: Option<Value<'a>>,
-    disposition: Option<Value<'a>>,
-    id: Option<Value<'a>>,
-    encoding: Option<Value<'a>>,
+    /// Where the block begins in what was read.
+    start: usize,
+    places: Places,
     parameters: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Places {
+    content_type: Option<Place>,
+    length: Option<Place>,
+    transfer_encoding: Option<Place>,
+    disposition: Option<Place>,
+    id: Option<Place>,
+    encoding: Option<Place>,
 }
 
 impl<'a> MimeHeaders<'a> {
@@ -52,16 +66,8 @@ impl<'a> MimeHeaders<'a> {
         room: usize,
         limits: &Limits,
     ) -> Result<(Self, usize), ParseError> {
-        let mut this = Self {
-            block: "",
-            content_type: None,
-            length: None,
-            transfer_encoding: None,
-            disposition: None,
-            id: None,
-            encoding: None,
-            parameters: limits.parameters,
-        };
+        let mut places = Places::default();
+        let cap = cap.min(start.saturating_add(usize::from(u16::MAX)));
         let head = raw.get(..cap).unwrap_or(raw);
         let mut left = room;
         let mut at = start;
@@ -77,7 +83,7 @@ impl<'a> MimeHeaders<'a> {
                 field.1 = at.saturating_add(line.len());
             } else {
                 if let Some(field) = pending.take() {
-                    this.field(raw, field)?;
+                    places.field(raw, start, field)?;
                 }
                 if line.is_empty() {
                     break (at, next);
@@ -88,48 +94,17 @@ impl<'a> MimeHeaders<'a> {
             at = next;
         };
         if let Some(field) = pending {
-            this.field(raw, field)?;
+            places.field(raw, start, field)?;
         }
-        // Each field has been checked to be UTF-8.
-        this.block = raw.get(start..block_end).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or("");
-        Ok((this, body_at))
+        let block = std::str::from_utf8(raw.get(start..block_end).unwrap_or(&[]))
+            .map_err(|e| ParseError::new(NotUtf8, start.saturating_add(e.valid_up_to())))?;
+        Ok((Self { block, start, places, parameters: limits.parameters }, body_at))
     }
 
-    fn field(&mut self, raw: &'a [u8], (at, end): (usize, usize)) -> Result<(), ParseError> {
-        let bytes = raw.get(at..end).unwrap_or(&[]);
-        let text = std::str::from_utf8(bytes)
-            .map_err(|e| ParseError::new(NotUtf8, at.saturating_add(e.valid_up_to())))?;
-        let (name, value) = text.split_once(':').ok_or(ParseError::new(MimeHeader, at))?;
-        // Some writers leave white space before the colon (RFC 5322 §4.5 obs-syntax does).
-        let trimmed = name.trim_end_matches([' ', '\t']);
-        if trimmed.is_empty() || trimmed.bytes().any(|b| !(0x21..0x7f).contains(&b)) {
-            return Err(ParseError::new(MimeHeader, at));
-        }
-        let value_at = at.saturating_add(name.len()).saturating_add(1);
-        if crate::text::has_control(value.as_bytes())
-            && let Some(offset) = stray_control(value)
-        {
-            return Err(ParseError::new(ControlCharacter, value_at.saturating_add(offset)));
-        }
-        let Some(slot) = self.slot(trimmed) else { return Ok(()) };
-        if slot.is_some() {
-            return Err(ParseError::new(DuplicateMimeHeader, at));
-        }
-        *slot = Some(Value { text: trim_lws(value), at: value_at });
-        Ok(())
-    }
-
-    fn slot(&mut self, name: &str) -> Option<&mut Option<Value<'a>>> {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
-        match name.len() {
-            10 if is("content-id") => Some(&mut self.id),
-            12 if is("content-type") => Some(&mut self.content_type),
-            14 if is("content-length") => Some(&mut self.length),
-            16 if is("content-encoding") => Some(&mut self.encoding),
-            19 if is("content-disposition") => Some(&mut self.disposition),
-            25 if is("content-transfer-encoding") => Some(&mut self.transfer_encoding),
-            _ => None,
-        }
+    fn value(&self, place: Option<Place>) -> Option<Value<'a>> {
+        let Place { from, to } = place?;
+        let text = self.block.get(usize::from(from)..usize::from(to)).unwrap_or("");
+        Some(Value { text: trim_lws(text), at: self.start.saturating_add(usize::from(from)) })
     }
 
     /// `Content-Type`; without one, `text/plain;charset=UTF-8`.
@@ -138,7 +113,7 @@ impl<'a> MimeHeaders<'a> {
     /// [`ParseKind::ContentType`], [`ParseKind::Parameter`], [`ParseKind::TooManyParameters`].
     // spec: CONV-BODY-017
     pub fn content_type(&self) -> Result<ContentType<'a>, ParseError> {
-        match self.content_type {
+        match self.value(self.places.content_type) {
             None => Ok(ContentType::default()),
             Some(value) => {
                 ContentType::parse_limited(value.text, self.parameters).map_err(|e| e.shifted(value.at))
@@ -149,7 +124,16 @@ impl<'a> MimeHeaders<'a> {
     /// `Content-Type` as written.
     #[must_use]
     pub fn content_type_text(&self) -> Option<&'a str> {
-        self.content_type.map(|v| v.text)
+        self.value(self.places.content_type).map(|v| v.text)
+    }
+
+    /// Whether the media type is this one, in lower case and without parameters. Quicker than to read all of it.
+    pub(crate) fn is_media_type(&self, essence: &str) -> bool {
+        self.value(self.places.content_type).is_some_and(|v| {
+            let same = v.text.get(..essence.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(essence));
+            let rest = if same { v.text.get(essence.len()..).map(trim_lws) } else { None };
+            rest.is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b';' | b'(')))
+        })
     }
 
     /// `Content-Length` in bytes. No MIME specification defines the field; one that is no number (RFC 5438
@@ -157,7 +141,7 @@ impl<'a> MimeHeaders<'a> {
     // spec: CONV-BODY-013
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
-        let text = self.length?.text;
+        let text = self.value(self.places.length)?.text;
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| text.parse().unwrap_or(u64::MAX))
     }
@@ -167,7 +151,9 @@ impl<'a> MimeHeaders<'a> {
     /// # Errors
     /// [`ParseKind::UnknownTransferEncoding`].
     pub fn transfer_encoding(&self) -> Result<TransferEncoding, ParseError> {
-        let Some(value) = self.transfer_encoding else { return Ok(TransferEncoding::Binary) };
+        let Some(value) = self.value(self.places.transfer_encoding) else {
+            return Ok(TransferEncoding::Binary);
+        };
         TransferEncoding::of(value.text).ok_or(ParseError::new(UnknownTransferEncoding, value.at))
     }
 
@@ -176,14 +162,14 @@ impl<'a> MimeHeaders<'a> {
     /// # Errors
     /// [`ParseKind::Parameter`], [`ParseKind::TooManyParameters`].
     pub fn disposition(&self) -> Result<Option<Disposition<'a>>, ParseError> {
-        let Some(value) = self.disposition else { return Ok(None) };
+        let Some(value) = self.value(self.places.disposition) else { return Ok(None) };
         Disposition::parse_limited(value.text, self.parameters).map(Some).map_err(|e| e.shifted(value.at))
     }
 
     /// Whether the disposition type is this one, parameters aside.
     #[must_use]
     pub fn is_disposition(&self, kind: &str) -> bool {
-        self.disposition
+        self.value(self.places.disposition)
             .and_then(|v| v.text.split(';').next())
             .is_some_and(|d| trim_lws(d).eq_ignore_ascii_case(kind))
     }
@@ -191,14 +177,14 @@ impl<'a> MimeHeaders<'a> {
     /// `Content-ID` without its angle brackets.
     #[must_use]
     pub fn content_id(&self) -> Option<&'a str> {
-        let text = self.id?.text;
+        let text = self.value(self.places.id)?.text;
         Some(text.strip_prefix('<').and_then(|t| t.strip_suffix('>')).unwrap_or(text))
     }
 
     /// `Content-Encoding` as written.
     #[must_use]
     pub fn content_encoding(&self) -> Option<&'a str> {
-        self.encoding.map(|v| v.text)
+        self.value(self.places.encoding).map(|v| v.text)
     }
 
     /// All fields: name and value as written, folds included.
@@ -212,7 +198,7 @@ impl<'a> MimeHeaders<'a> {
     /// As [`MimeHeaders::transfer_encoding`] and [`coding::decode`], and [`ParseKind::TransferEncoding`].
     pub fn decode<'b>(&self, body: &'b [u8], cap: usize) -> Result<Cow<'b, [u8]>, ParseError> {
         let plain = self.transfer_encoding()?.decode(body, cap)?;
-        let Some(encoding) = self.encoding else { return Ok(plain) };
+        let Some(encoding) = self.value(self.places.encoding) else { return Ok(plain) };
         let decoded = match plain {
             Cow::Borrowed(plain) => coding::decode(encoding.text, plain, cap),
             Cow::Owned(plain) => {
@@ -220,6 +206,49 @@ impl<'a> MimeHeaders<'a> {
             }
         };
         decoded.map_err(|e| if e.kind == UnknownCoding { ParseError::new(e.kind, encoding.at) } else { e })
+    }
+}
+
+impl Places {
+    /// Checks one field, folds included, and notes where its value is if it is a known one.
+    fn field(&mut self, raw: &[u8], start: usize, (at, end): (usize, usize)) -> Result<(), ParseError> {
+        let bytes = raw.get(at..end).unwrap_or(&[]);
+        let colon = bytes.iter().position(|&b| b == b':').ok_or(ParseError::new(MimeHeader, at))?;
+        let (name, value) = bytes.split_at_checked(colon).unwrap_or((bytes, &[]));
+        // Some writers leave white space before the colon (RFC 5322 §4.5 obs-syntax does).
+        let name = name.trim_ascii_end();
+        let slot = self.slot(name);
+        if slot.is_none() && (name.is_empty() || name.iter().any(|b| !(0x21..0x7f).contains(b))) {
+            return Err(ParseError::new(MimeHeader, at));
+        }
+        let value_at = at.saturating_add(colon).saturating_add(1);
+        let value = value.get(1..).unwrap_or(&[]);
+        if crate::text::has_control(value)
+            && let Some(offset) = stray_control(value)
+        {
+            return Err(ParseError::new(ControlCharacter, value_at.saturating_add(offset)));
+        }
+        let Some(slot) = slot else { return Ok(()) };
+        if slot.is_some() {
+            return Err(ParseError::new(DuplicateMimeHeader, at));
+        }
+        let offset = |n: usize| u16::try_from(n.saturating_sub(start)).unwrap_or(u16::MAX);
+        let space = usize::from(value.first() == Some(&b' '));
+        *slot = Some(Place { from: offset(value_at.saturating_add(space)), to: offset(end) });
+        Ok(())
+    }
+
+    fn slot(&mut self, name: &[u8]) -> Option<&mut Option<Place>> {
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        match name.len() {
+            10 if is(b"content-id") => Some(&mut self.id),
+            12 if is(b"content-type") => Some(&mut self.content_type),
+            14 if is(b"content-length") => Some(&mut self.length),
+            16 if is(b"content-encoding") => Some(&mut self.encoding),
+            19 if is(b"content-disposition") => Some(&mut self.disposition),
+            25 if is(b"content-transfer-encoding") => Some(&mut self.transfer_encoding),
+            _ => None,
+        }
     }
 }
 
@@ -248,8 +277,7 @@ fn line<'r>(
 }
 
 /// A control character that is neither a tab nor part of a fold.
-fn stray_control(value: &str) -> Option<usize> {
-    let bytes = value.as_bytes();
+fn stray_control(bytes: &[u8]) -> Option<usize> {
     bytes.iter().enumerate().position(|(i, &b)| match b {
         b'\t' => false,
         b'\r' => bytes.get(i.saturating_add(1)) != Some(&b'\n'),
