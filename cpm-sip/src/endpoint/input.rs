@@ -95,7 +95,7 @@ impl Endpoint {
     }
 
     /// Answers a valid request without a transaction.
-    pub(super) fn refuse(
+    pub(super) fn turn_away(
         &mut self,
         source: &Source,
         message: &Message,

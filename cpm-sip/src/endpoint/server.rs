@@ -117,6 +117,36 @@ impl Endpoint {
     // spec: RFC3261-8.2.6 RFC3261-18.2.2 RFC4320-4.1 RFC4320-4.2
     pub fn respond(&mut self, now: Now, txn: Handle<ServerTxn>, head: Head) -> Result<(), Error> {
         let now = self.tick(now);
+        let (status, bytes) = self.finish_response(txn, head)?;
+        self.stats.responses_out += 1;
+        self.keep_and_step(now, txn, status, bytes);
+        Ok(())
+    }
+
+    /// Answers a request once and keeps nothing of it, not even for an INVITE: the way to turn away what is not
+    /// authenticated (RFC 3261 §8.2.7, §26.3.2.4), so that a forged source costs us no memory and its victim no
+    /// repeated answers. If the request comes again it is a new one; the answer then has the same To tag.
+    ///
+    /// # Errors
+    /// As [`Self::respond`]; also `Usage` if the status is below 300.
+    // spec: RFC3261-8.2.7
+    pub fn refuse(&mut self, now: Now, txn: Handle<ServerTxn>, head: Head) -> Result<(), Error> {
+        self.tick(now);
+        if head.status().is_some_and(|status| status < 300) {
+            return Err(Error::Usage("only a refusal can be forgotten"));
+        }
+        let (_, bytes) = self.finish_response(txn, head)?;
+        self.stats.responses_out += 1;
+        if let Some(found) = self.servers.get(txn) {
+            // The sender of a request whose flow is gone does not wait for the answer.
+            let _ = self.transmit(found.flow, found.reply.to(found.reliable), bytes);
+        }
+        self.remove_server(txn);
+        Ok(())
+    }
+
+    /// Checks that the response may be sent now, and writes it.
+    fn finish_response(&self, txn: Handle<ServerTxn>, head: Head) -> Result<(u16, Bytes), Error> {
         let status = head.status().ok_or(Error::Usage("a response is needed"))?;
         let found = self.servers.get(txn).ok_or(Error::Usage("stale server transaction"))?;
         if matches!(found.machine, Machine::Other(_)) && (status == 408 || (101..=199).contains(&status)) {
@@ -129,12 +159,9 @@ impl Endpoint {
         if !self.has_room() {
             return Err(Error::Limit("outputs"));
         }
-        let reply = found.reply;
         let tag = self.table.tag(found.key.hash());
-        let bytes = wire::response(head, &reply, &tag, self.config.server.as_deref())?;
-        self.stats.responses_out += 1;
-        self.keep_and_step(now, txn, status, bytes);
-        Ok(())
+        let bytes = wire::response(head, &found.reply, &tag, self.config.server.as_deref())?;
+        Ok((status, bytes))
     }
 
     /// Gives a request up without an answer, as RFC 4320 §4.2 wants it when there is no time left. An INVITE must
@@ -180,7 +207,7 @@ impl Endpoint {
             self.stats.overload += 1;
             self.probes.push(ProbeKind::LimitReached, source.flow.0, 0);
             let retry_after = self.config.retry_after;
-            self.refuse(&source, &message, 503, "Service Unavailable", Some(retry_after));
+            self.turn_away(&source, &message, 503, "Service Unavailable", Some(retry_after));
             return Err(Error::Limit(limit));
         }
         let merged = facts.merged_key(&mut self.key).then(|| self.table.hash(&self.key));
@@ -190,7 +217,7 @@ impl Endpoint {
         {
             // spec: RFC3261-8.2.2.2
             self.stats.merged += 1;
-            self.refuse(&source, &message, 482, "Loop Detected", None);
+            self.turn_away(&source, &message, 482, "Loop Detected", None);
             return Ok(());
         }
         let txn = self.open_server(key, is_invite, &source, reply, merged, message.raw().clone());

@@ -96,3 +96,27 @@ fn unknown_methods_reach_the_owner() {
     bench.endpoint.respond(bench.now, txn, Head::response_to(&message, 405, "")).unwrap();
     assert!(bench.sent()[0].starts_with("SIP/2.0 405 Method Not Allowed\r\n"));
 }
+
+/// RFC 3261 §8.2.7: turned away once, nothing is kept or repeated, and the To tag stays the same.
+// test: RFC3261-8.2.7
+#[test]
+fn refused_requests_leave_nothing_behind() {
+    for method in ["INVITE", "MESSAGE"] {
+        let mut bench = Bench::udp(Config::default());
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            bench.datagram("192.0.2.2:5060", request(method, "z9hG4bK1")).unwrap();
+            let (txn, message) = one_request(bench.events());
+            let low = bench.endpoint.refuse(bench.now, txn, Head::response_to(&message, 200, ""));
+            assert_eq!(low, Err(Error::Usage("only a refusal can be forgotten")));
+            bench.endpoint.refuse(bench.now, txn, Head::response_to(&message, 407, "")).unwrap();
+            answers.extend(bench.sent());
+            assert!(bench.endpoint.is_quiescent(), "{method}");
+            assert!(bench.pass(ms(40_000)).is_empty(), "{method}");
+            let stale = bench.endpoint.refuse(bench.now, txn, Head::response_to(&message, 407, ""));
+            assert_eq!(stale, Err(Error::Usage("stale server transaction")));
+        }
+        assert_eq!(answers.len(), 2);
+        assert!(answers[0].contains(";tag=") && answers[0] == answers[1], "{method}");
+    }
+}
