@@ -22,18 +22,19 @@ def sipp(world, name, scenario, server, port, transport, count, *more):
 
 
 def over(world, transport, server):
-    """The whole exchange over one transport. alice is sipp, bob is a cpm client."""
+    """The whole exchange over one transport. alice is sipp, bob is a cpm client. Each sipp process ends its
+    connections with its scenario, so alice's Contact is reached over UDP in both cases."""
     user = f"alice{transport}"
     bob = client(world, f"bob{transport}", server, transport, 0xB0B if transport == "udp" else 0xB0C)
     home = free_port()
     digest = ["-s", user, "-au", user, "-ap", f"{user}-secret"]
 
-    # Notifications about what alice sends arrive at her Contact; that process listens before she registers.
-    notified = sipp(world, f"notified-{transport}", "receive_imdn.xml", None, home, transport, SENT)
+    # What alice sends from elsewhere is copied to her Contact, and notifications about it arrive there. The
+    # process that listens is up before she registers.
+    notified = sipp(world, f"notified-{transport}", "receive_copies.xml", None, home, "udp", 2 * SENT)
     port = free_port()
     register = sipp(
-        world, f"register-{transport}", "register.xml", server, port, transport, 1,
-        "-key", "home", str(home), "-key", "letters", transport.upper(), *digest,
+        world, f"register-{transport}", "register.xml", server, port, "udp", 1, "-key", "home", str(home), *digest,
     )
     register.wait()
     send = sipp(
@@ -51,7 +52,7 @@ def over(world, transport, server):
     send.wait()
     notified.wait()
 
-    received = sipp(world, f"received-{transport}", "receive_text.xml", None, home, transport, BACK)
+    received = sipp(world, f"received-{transport}", "receive_text.xml", None, home, "udp", BACK)
     time.sleep(0.5)
     for number in range(BACK):
         bob.say(cmd="send", to=f"sip:{user}@example.test", text=f"back {number}", want=["delivery"],
@@ -77,12 +78,15 @@ def decode(world, capture, ports):
     registers = len(frames('sip.Method == "REGISTER"'))
     messages = len(frames('sip.Method == "MESSAGE"'))
     answers = len(frames("sip.Status-Code == 200"))
+    delivered = len(frames('sip.r-uri.host == "127.0.0.1" && frame contains "<delivered/>"'))
     check(registers >= 4, f"tshark saw {registers} REGISTER")
     check(messages >= 2 * (SENT + BACK), f"tshark saw {messages} MESSAGE")
+    check(delivered >= 2 * SENT, f"tshark saw {delivered} notifications on their way to sipp")
     check(answers >= messages // 2, f"tshark saw {answers} answers")
     other = frames("udp && !sip && !icmp")
     check(not other, f"datagrams that are no SIP: {other[:5]}")
-    print(f"     tshark: {registers} REGISTER, {messages} MESSAGE, {answers} times 200, nothing malformed")
+    print(f"     tshark: {registers} REGISTER, {messages} MESSAGE, {answers} times 200, {delivered} notifications, "
+          "nothing malformed")
 
 
 def run(world):

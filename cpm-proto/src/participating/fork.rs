@@ -150,7 +150,8 @@ impl Server {
             next = None;
             let Some(fork) = self.forks.get_mut(id.fork) else { continue };
             let Some(branch) = fork.branches.get_mut(id.index) else { continue };
-            let head = device_request(&fork.envelope, fork.service, &branch.device);
+            let limits = &parts.limits.cpim;
+            let head = device_request(&fork.envelope, fork.service, &branch.device, limits);
             let sent = head.and_then(|head| parts.sip.request(parts.now, head, branch.device.target).ok());
             match sent {
                 Some(txn) => {

@@ -240,7 +240,10 @@ fn only_suitable_devices_are_asked() {
     session.none(&mut world);
     let mut plain = Device::plain("bob", 5065);
     plain.register(&mut world);
-    plain.accept(&mut world);
+    let got = plain.accept(&mut world);
+    let body = String::from_utf8(got.body().to_vec()).unwrap();
+    assert!(body.contains("From: <sip:alice@example.test>\r\n"), "a plain client compares this: {body}");
+    assert!(body.contains("To: <sip:bob@example.test>\r\n"), "{body}");
     session.none(&mut world);
 }
 
