@@ -223,7 +223,7 @@ impl Server {
         result: Result<(), StoreError>,
     ) {
         let Some(exchange) = self.exchanges.get_mut(handle) else { return };
-        let user = exchange.user;
+        let (user, since) = (exchange.user, exchange.identity.at);
         let Step::Storing(storing) = &mut exchange.step else { return };
         let (seq, entry, delivered) = (storing.seq, storing.entry.clone(), storing.delivered);
         let superseded = storing.superseded;
@@ -246,16 +246,17 @@ impl Server {
         }
         let envelope = storing.envelope.clone();
         self.accept(parts, handle, &envelope, 202);
-        self.rest_after(parts, user, &tried);
+        self.rest_after(parts, user, &tried, since);
         if delivered {
             self.delivered_late(parts, user, key);
         }
         self.run_queue(parts, user);
     }
 
-    /// Devices that have just failed are not tried again at once; one that came in the meantime is.
-    fn rest_after(&mut self, parts: &Parts<'_>, user: UserId, tried: &[String]) {
+    /// Devices that have just failed are not tried again at once; one that came `since` the message did is.
+    fn rest_after(&mut self, parts: &Parts<'_>, user: UserId, tried: &[String], since: Duration) {
         if tried.is_empty()
+            || self.registrar.came_after(user, since)
             || self.suitable(parts, user).iter().any(|device| !tried.contains(&device.contact))
         {
             return;

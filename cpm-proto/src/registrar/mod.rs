@@ -17,6 +17,7 @@ use cpm_sip::endpoint::Target;
 use cpm_sip::register::{Binding, Bindings, RegistrarPolicy};
 use register::Job;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 /// One Device that can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ struct Registration {
     bindings: Bindings,
     /// The way to each contact, and what it can do.
     ways: BTreeMap<String, Way>,
+    /// When a Device last did more than refresh, since the Unix epoch.
+    came: Duration,
     /// REGISTERs in order; the first one may be waiting for the store.
     jobs: VecDeque<Job>,
     timer: Option<TimerId>,
@@ -126,6 +129,11 @@ impl Registrar {
         }
         devices.sort_by_key(|device| std::cmp::Reverse(device.q));
         devices
+    }
+
+    /// Whether a Device of the user has come after this moment, since the Unix epoch.
+    pub(crate) fn came_after(&self, user: UserId, moment: Duration) -> bool {
+        self.by_user.get(&user).is_some_and(|registration| registration.came > moment)
     }
 
     /// The user a stream speaks for: `named` if that user registered over it, else its only user.

@@ -138,6 +138,9 @@ impl Server {
         let source = job.source;
         let via_rport = asks_for_rport(&job.message);
         let fresh = registration.apply(update, &source, via_rport);
+        if fresh {
+            registration.came = parts.now.unix;
+        }
         let uses_flow = source.transport.is_reliable()
             && registration.ways.values().any(|way| way.target.flow == Some(source.flow));
         let registered = !registration.bindings.list().is_empty();

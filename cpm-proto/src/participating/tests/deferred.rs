@@ -389,3 +389,21 @@ fn dequeuing_is_repeated_until_the_store_takes_it() {
     bob.register(&mut world);
     bob.none(&mut world);
 }
+
+#[test]
+fn a_device_that_came_back_while_its_old_self_was_asked_gets_it_at_once() {
+    let (mut world, mut alice, mut bob) = waiting(&[]);
+    bob.register(&mut world);
+    assert!(alice.message(&mut world, &text("bob", "m1")).is_none());
+    let lost = bob.one(&mut world);
+    world.advance(secs(5));
+    bob.restarted();
+    bob.register(&mut world);
+    bob.take(&mut world);
+    // The old transaction still holds the lane of this contact; it ends before its Timer F would.
+    bob.answer(&mut world, &lost, 480);
+    assert_eq!(alice.response(&mut world).unwrap().status(), Some(202));
+    let request = bob.take(&mut world).pop().expect("no rest for a Device that has just come");
+    bob.answer(&mut world, &request, 200);
+    assert_eq!(world.stats().deferred, 0);
+}
