@@ -11,6 +11,21 @@ pub(crate) struct Part<'a> {
     pub(crate) at: u16,
 }
 
+impl<'a> Part<'a> {
+    /// The first element of a comma list.
+    #[inline]
+    pub(crate) fn first<T: Read<'a>>(&self) -> Result<T, ParseError> {
+        let mut cursor = Cursor::new(self.text);
+        let value = T::read(&mut cursor)?;
+        cursor.white();
+        if cursor.is_end() || cursor.peek() == Some(b',') {
+            Ok(value)
+        } else {
+            Err(cursor.fail(Fault::Trailing))
+        }
+    }
+}
+
 /// The values of all fields of one kind, in order. After an error nothing more comes.
 #[derive(Clone, Debug)]
 pub(crate) struct Values<'a, T, I> {
@@ -31,6 +46,7 @@ impl<'a, T, I: Iterator<Item = Part<'a>>> Values<'a, T, I> {
 }
 
 impl<'a, T: Read<'a>, I: Iterator<Item = Part<'a>>> Values<'a, T, I> {
+    #[inline]
     fn step(&mut self) -> Option<Result<T, (ParseError, u16)>> {
         loop {
             let (mut cursor, at) = match self.current.take() {
@@ -52,6 +68,7 @@ impl<'a, T: Read<'a>, I: Iterator<Item = Part<'a>>> Values<'a, T, I> {
         }
     }
 
+    #[inline]
     fn element(&mut self, cursor: &mut Cursor<'a>, at: u16) -> Result<T, ParseError> {
         if cursor.is_end() || cursor.peek() == Some(b',') {
             return Err(cursor.fail(Fault::Empty));
@@ -70,6 +87,7 @@ impl<'a, T: Read<'a>, I: Iterator<Item = Part<'a>>> Values<'a, T, I> {
 impl<'a, T: Read<'a>, I: Iterator<Item = Part<'a>>> Iterator for Values<'a, T, I> {
     type Item = Result<T, ParseError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
             return None;

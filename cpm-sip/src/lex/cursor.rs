@@ -10,6 +10,7 @@ pub(crate) trait Read<'a>: Sized {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ParseError>;
 
     /// Reads a text that is one value, with white space around it.
+    #[inline]
     fn read_all(text: &'a str) -> Result<Self, ParseError> {
         let mut cursor = Cursor::new(text);
         cursor.white();
@@ -26,42 +27,51 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    #[inline]
     pub(crate) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
+    #[inline]
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
+    #[inline]
     pub(crate) fn is_end(&self) -> bool {
         self.at >= self.text.len()
     }
 
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     /// The octet after the next.
+    #[inline]
     pub(crate) fn peek_second(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at.saturating_add(1)).copied()
     }
 
+    #[inline]
     pub(crate) fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or("")
     }
 
     /// The text from `start` to here.
+    #[inline]
     pub(crate) fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or("")
     }
 
     /// Moves forward, at most to the end.
+    #[inline]
     pub(crate) fn advance(&mut self, octets: usize) {
         looked_at(octets);
         self.at = self.at.saturating_add(octets).min(self.text.len());
     }
 
+    #[inline]
     pub(crate) fn eat(&mut self, octet: u8) -> bool {
         let found = self.peek() == Some(octet);
         looked_at(1);
@@ -71,15 +81,18 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    #[cold]
     pub(crate) fn fail(&self, fault: Fault) -> ParseError {
         ParseError::new(ParseKind::Syntax(fault), self.at)
     }
 
+    #[inline]
     pub(crate) fn expect(&mut self, octet: u8, fault: Fault) -> Result<(), ParseError> {
         if self.eat(octet) { Ok(()) } else { Err(self.fail(fault)) }
     }
 
     /// Skips SP and HTAB; a folded line was turned into spaces before.
+    #[inline]
     pub(crate) fn white(&mut self) {
         while let Some(b' ' | b'\t') = self.peek() {
             looked_at(1);
@@ -95,25 +108,31 @@ impl<'a> Cursor<'a> {
     }
 
     /// A separator with white space on both sides, as `COMMA`, `SEMI`, `EQUAL` and `SLASH` of RFC 3261 §25.1.
+    #[inline]
     pub(crate) fn separator(&mut self, octet: u8) -> bool {
         let before = self.at;
-        self.white();
-        let found = self.eat(octet);
-        if found {
+        if self.peek() != Some(octet) {
             self.white();
-        } else {
-            self.at = before;
+            if self.peek() != Some(octet) {
+                self.at = before;
+                return false;
+            }
         }
-        found
+        looked_at(1);
+        self.at = self.at.saturating_add(1);
+        self.white();
+        true
     }
 
     /// Only white space is left.
+    #[inline]
     pub(crate) fn finish(&mut self) -> Result<(), ParseError> {
         self.white();
         if self.is_end() { Ok(()) } else { Err(self.fail(Fault::Trailing)) }
     }
 
     /// The longest run of octets of the classes, perhaps empty.
+    #[inline]
     pub(crate) fn run(&mut self, classes: u16) -> &'a str {
         let start = self.at;
         self.skip(classes);
@@ -121,6 +140,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `token`.
+    #[inline]
     pub(crate) fn token(&mut self) -> Result<&'a str, ParseError> {
         let token = self.run(TOKEN);
         if token.is_empty() { Err(self.fail(Fault::Token)) } else { Ok(token) }

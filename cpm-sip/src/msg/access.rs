@@ -135,7 +135,9 @@ macro_rules! accessors {
 
             /// The value of a field that must stand once.
             fn must<'v, T: crate::lex::Read<'v>>(&'v self, id: crate::HeaderId) -> Result<T, crate::ParseError> {
-                self.one(id)?.ok_or_else(|| crate::ParseError::new(crate::ParseKind::Missing(id), 0))
+                let part = self.parts(id).next();
+                let part = part.ok_or_else(|| crate::ParseError::new(crate::ParseKind::Missing(id), 0))?;
+                T::read_all(part.text).map_err(|error| error.in_field(id, usize::from(part.at)))
             }
 
             /// The elements of all fields of one kind.

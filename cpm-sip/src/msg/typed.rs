@@ -9,7 +9,9 @@ macro_rules! typed {
         impl $type$(<$lifetime>)? {
             /// The first Via value.
             pub fn via_top(&self) -> Result<Via<'_>, ParseError> {
-                self.vias().next().unwrap_or_else(|| Err(ParseError::new(ParseKind::Missing(HeaderId::Via), 0)))
+                let part = self.parts(HeaderId::Via).next();
+                let part = part.ok_or_else(|| ParseError::new(ParseKind::Missing(HeaderId::Via), 0))?;
+                part.first().map_err(|error| error.in_field(HeaderId::Via, usize::from(part.at)))
             }
 
             /// All Via values, the top one first.

@@ -1,6 +1,6 @@
 //! Hosts (RFC 3261 §25.1 `host`, RFC 5118 for what IPv6 does to it).
 
-use crate::lex::{Cursor, HOST};
+use crate::lex::{Cursor, HOST, is};
 use crate::{Fault, ParseError};
 use core::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -78,30 +78,37 @@ impl<'a> Host<'a> {
             cursor.advance(length.saturating_add(1));
             return Ok(Self::V6(address));
         }
-        let text = cursor.run(HOST);
-        name_or_ipv4(text).ok_or_else(|| start.fail(Fault::Host))
+        name_or_ipv4(cursor).ok_or_else(|| start.fail(Fault::Host))
     }
 }
 
 /// `hostname` or `IPv4address`; the last label decides which, because it starts with a letter in a name only.
-fn name_or_ipv4(text: &str) -> Option<Host<'_>> {
-    let name = relative(text).as_bytes();
-    let mut label_at = 0_usize;
+fn name_or_ipv4<'a>(cursor: &mut Cursor<'a>) -> Option<Host<'a>> {
+    let octets = cursor.rest().as_bytes();
     // Labels begin and end with a letter or digit, so a dot or hyphen stands beside neither end nor dot.
-    let mut before = b'.';
-    for (at, octet) in name.iter().enumerate() {
-        if *octet < b'0' {
-            if before == b'.' || (before == b'-' && *octet == b'.') {
-                return None;
-            }
-            if *octet == b'.' {
-                label_at = at.wrapping_add(1);
-            }
+    let (mut len, mut before) = (0_usize, b'.');
+    // What the last label began with; a dot at the end begins none.
+    let mut first = 0_u8;
+    for octet in octets {
+        if !is(*octet, HOST) {
+            break;
+        }
+        match (before, *octet) {
+            (b'.', b'.' | b'-') | (b'-', b'.') => return None,
+            (b'.', letter) => first = letter,
+            _ => {}
         }
         before = *octet;
+        len = len.wrapping_add(1);
     }
-    let is_name = name.get(label_at)?.is_ascii_alphabetic() && before != b'-' && text.len() <= 255;
-    if is_name { Some(Host::Name(text)) } else { ipv4(text.as_bytes()).map(Host::V4) }
+    let start = cursor.at();
+    cursor.advance(len);
+    let text = cursor.since(start);
+    if first.is_ascii_alphabetic() && before != b'-' && len <= 255 {
+        Some(Host::Name(text))
+    } else {
+        ipv4(text.as_bytes()).map(Host::V4)
+    }
 }
 
 /// `1*3DIGIT "." 1*3DIGIT "." 1*3DIGIT "." 1*3DIGIT`, without leading zeros, which others read as octal.

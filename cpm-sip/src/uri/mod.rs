@@ -65,10 +65,12 @@ impl<'a> Uri<'a> {
 
     fn read(text: &'a str, ports: Ports) -> Result<Self, ParseError> {
         let mut cursor = Cursor::new(text);
+        if text.as_bytes().first_chunk::<4>().is_some_and(|start| start.eq_ignore_ascii_case(b"sip:")) {
+            cursor.advance(4);
+            return SipUri::read_rest(text, cursor, false, ports).map(Self::Sip);
+        }
         let scheme = scheme(&mut cursor)?;
-        if scheme.eq_ignore_ascii_case("sip") {
-            SipUri::read_rest(text, cursor, false, ports).map(Self::Sip)
-        } else if scheme.eq_ignore_ascii_case("sips") {
+        if scheme.eq_ignore_ascii_case("sips") {
             SipUri::read_rest(text, cursor, true, ports).map(Self::Sip)
         } else if scheme.eq_ignore_ascii_case("tel") {
             TelUri::read_rest(text, cursor).map(Self::Tel)

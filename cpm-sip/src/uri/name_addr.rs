@@ -147,7 +147,7 @@ impl<'a> Read<'a> for NameAddr<'a> {
     /// `tag` may stand once (RFC 3261 §7.3.1).
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, ParseError> {
         let mut tag = None;
-        let address = Self::read_form(cursor, AddrForm::Either, |param, place| {
+        let mut address = Self::read_form(cursor, AddrForm::Either, |param, place| {
             if param.is("tag")
                 && (tag.replace(param.value.unwrap_or("")).is_some() || !tag.is_some_and(is_token))
             {
@@ -155,7 +155,8 @@ impl<'a> Read<'a> for NameAddr<'a> {
             }
             Ok(())
         })?;
-        Ok(Self { tag, ..address })
+        address.tag = tag;
+        Ok(address)
     }
 }
 
