@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{EXTENSION_NAMESPACE, IMDN_XML_NAMESPACE, Imdn, Kind};
 use crate::WriteError;
 
-// spec: RFC5438-11 CONV-IMDN-002 CONV-IMDN-003 CONV-IMDN-004
+// spec: RFC5438-11.1 CONV-IMDN-002 CONV-IMDN-003 CONV-IMDN-004
 pub(super) fn write(imdn: &Imdn<'_>) -> Result<String, WriteError> {
     let mut out = String::with_capacity(512);
     let kind = imdn.notification.kind();

@@ -123,7 +123,7 @@ fn dispositions() {
 }
 
 /// An IMDN must not ask for one, and nobody answers if it does (RFC 5438 §7.2.1).
-// test: CONV-IMDN-021 CONV-IMDN-041
+// test: CONV-IMDN-021 CONV-IMDN-041 CONV-BODY-010
 #[test]
 fn notifications_ask_for_nothing() {
     let head = "NS: i <urn:ietf:params:imdn>\r\ni.Message-ID: m\r\nDateTime: 2006-04-04T12:16:49-05:00\r\n\
