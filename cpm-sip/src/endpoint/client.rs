@@ -2,8 +2,9 @@
 
 use super::request::Plan;
 use super::wire;
-use super::{Endpoint, Event, Fire};
+use super::{Endpoint, Error, Event, Fire, Source};
 use crate::Message;
+use crate::msg::essentials;
 use crate::txn::{Action, Fuse, Owner, StoredKey, Timer, TxnFailure, ict, nict};
 use bytes::Bytes;
 use cpm_base::{FlowDown, FlowId, Handle, Now, ProbeKind, TimerId};
@@ -126,18 +127,23 @@ impl Machine {
 impl Endpoint {
     /// A response came in.
     // spec: RFC3261-17.1.3 RFC6026-8.9
-    pub(super) fn response_in(&mut self, now: Now, flow: FlowId, message: Message) {
+    pub(super) fn response_in(&mut self, now: Now, source: Source, message: Message) -> Result<(), Error> {
+        let read = match essentials(&message, &self.config.limits) {
+            Ok(read) => read,
+            Err(error) => return Err(self.malformed(&source, message.raw(), error)),
+        };
         let status = message.status().unwrap_or(0);
-        let found = wire::response_key(&message, &mut self.key).then(|| self.find_owner()).flatten();
+        let found = wire::response_key(&read, &mut self.key).then(|| self.find_owner()).flatten();
         match found {
             Some(Owner::Client(txn)) => {
                 self.client_event(now, txn, Cause::Status(status), Some(message));
             }
             _ => {
                 self.stats.stray_responses += 1;
-                self.probes.push(ProbeKind::StrayResponse, flow.0, u64::from(status));
+                self.probes.push(ProbeKind::StrayResponse, source.flow.0, u64::from(status));
             }
         }
+        Ok(())
     }
 
     pub(super) fn client_timer(&mut self, now: Now, txn: Handle<ClientTxn>, timer: Timer) {

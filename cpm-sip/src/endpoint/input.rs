@@ -4,7 +4,7 @@ use super::wire::Reply;
 use super::{Endpoint, Error, Source};
 use crate::framing::Datagram;
 use crate::header::Via;
-use crate::{FrameError, Head, HeaderId, Message, ParseError, reject, validate};
+use crate::{FrameError, Head, HeaderId, Message, ParseError, reject};
 use bytes::Bytes;
 use cpm_base::{FlowDown, FlowId, Now, ProbeKind};
 use std::net::SocketAddr;
@@ -64,34 +64,26 @@ impl Endpoint {
     }
 
     fn message_in(&mut self, now: Now, source: Source, data: Bytes) -> Result<(), Error> {
-        let limits = &self.config.limits;
-        let parsed = Message::parse(data.clone(), limits)
-            .and_then(|message| validate(&message, limits).map(|()| message));
-        match parsed {
+        match Message::parse(data.clone(), &self.config.limits) {
             Ok(message) if message.is_request() => self.request_in(now, source, message),
-            Ok(message) => {
-                self.response_in(now, source.flow, message);
-                Ok(())
-            }
-            Err(error) => {
-                self.malformed(&source, &data, error);
-                Err(error.into())
-            }
+            Ok(message) => self.response_in(now, source, message),
+            Err(error) => Err(self.malformed(&source, &data, error)),
         }
     }
 
     /// Answers what is no valid request, once and without keeping anything (RFC 3261 §8.2.7), so that a forged
     /// source cannot make us repeat it to a victim (threats 3.6). ACK and responses are not answered.
     // spec: RFC3261-8.2.7 RFC3261-16.3
-    fn malformed(&mut self, source: &Source, data: &[u8], error: ParseError) {
+    pub(super) fn malformed(&mut self, source: &Source, data: &[u8], error: ParseError) -> Error {
         self.stats.malformed += 1;
         self.probes.push(ProbeKind::BadMessage, source.flow.0, u64::from(error.offset));
-        let Some(head) = reject(data, &error, &self.config.limits) else { return };
+        let Some(head) = reject(data, &error, &self.config.limits) else { return error.into() };
         let via = head.header(HeaderId::Via).and_then(|value| Via::parse(value).ok());
         let reply = Reply::new(source.addr, via.as_ref());
         if self.answer_once(source, head, reply, data) {
             self.stats.malformed_answered += 1;
         }
+        error.into()
     }
 
     /// Answers a valid request without a transaction.

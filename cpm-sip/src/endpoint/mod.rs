@@ -164,11 +164,6 @@ impl Endpoint {
         self.probes.pop()
     }
 
-    /// A fresh tag, Call-ID part or other name that nobody can guess: 100 bits.
-    pub(crate) fn fresh(&mut self) -> String {
-        self.rng.base32(20)
-    }
-
     /// The transaction under `self.key`.
     fn find_owner(&self) -> Option<Owner> {
         self.table.find(&self.key, |owner| match owner {
@@ -210,6 +205,11 @@ impl Endpoint {
             Fire::Connect(attempt) => self.connect_timeout(now, attempt),
         }
     }
+}
+
+/// A tag, Call-ID or branch that nobody can guess: 100 bits.
+fn fresh(rng: &mut Rng) -> String {
+    rng.base32(20)
 }
 
 impl Machine for Endpoint {

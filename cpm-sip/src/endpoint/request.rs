@@ -2,7 +2,7 @@
 
 use super::client::{Cancel, Cause, ClientTxn, Machine, Route};
 use super::wire::{self, Via};
-use super::{Endpoint, Error, Target};
+use super::{Endpoint, Error, Target, fresh};
 use crate::txn::{Action, Timer, ict};
 use crate::{Head, Method};
 use bytes::Bytes;
@@ -100,23 +100,22 @@ impl Endpoint {
 
     /// Header fields that every request needs (RFC 3261 §8.1.1).
     fn complete(&mut self, head: &mut Head) -> Result<(), Error> {
-        let (tag, call_id) = (self.fresh(), self.fresh());
-        wire::complete(head, &tag, &call_id, self.config.user_agent.as_deref())
+        wire::complete(head, &mut self.rng, self.config.user_agent.as_deref())
     }
 
     /// A branch nobody can guess.
     fn branch(&mut self) -> Box<str> {
         let mut branch = String::from(crate::header::BRANCH_COOKIE);
-        branch.push_str(&self.fresh());
+        branch.push_str(&fresh(&mut self.rng));
         branch.into_boxed_str()
     }
 
-    pub(super) fn via<'a>(&self, route: Route, branch: &'a str) -> Result<Via<'a>, Error> {
+    pub(super) fn via<'a>(&'a self, route: Route, branch: &'a str) -> Result<Via<'a>, Error> {
         let (Route::Datagram(flow, _) | Route::Stream(flow)) = route else {
             return Err(Error::Usage("no flow"));
         };
         let flow = self.flows.writable(flow).ok_or(Error::Usage("no such flow"))?;
-        Ok(Via { transport: flow.info.transport, local: flow.info.local, branch })
+        Ok(Via { transport: flow.info.transport, sent_by: &flow.sent_by, branch })
     }
 
     fn way_to(&self, target: &Target) -> Result<Way, Error> {

@@ -2,6 +2,7 @@
 
 use super::wire::{self, Reply};
 use super::{Endpoint, Error, Event, Fire, Source};
+use crate::msg::essentials;
 use crate::txn::{Action, Fuse, Owner, StoredKey, Timer, ist, nist};
 use crate::{Head, Message};
 use bytes::Bytes;
@@ -178,11 +179,13 @@ impl Endpoint {
         Ok(())
     }
 
-    /// A valid request came in.
+    /// A request came in.
     pub(super) fn request_in(&mut self, now: Now, source: Source, message: Message) -> Result<(), Error> {
-        let Some(facts) = wire::request_facts(&message) else {
-            return Err(Error::Usage("request was not validated"));
+        let read = match essentials(&message, &self.config.limits) {
+            Ok(read) => read,
+            Err(error) => return Err(self.malformed(&source, message.raw(), error)),
         };
+        let facts = wire::request_facts(&message, &read);
         facts.server_key(&mut self.key);
         let (is_ack, is_invite) = (facts.method == "ACK", facts.method == "INVITE");
         if let Some(Owner::Server(txn)) = self.find_owner() {

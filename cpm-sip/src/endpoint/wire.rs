@@ -1,12 +1,13 @@
 //! What transactions read from messages and write into them.
 
-use super::{Error, Source};
+use super::{Error, Source, fresh};
 use crate::header::Via as ViaValue;
+use crate::msg::Essentials;
 use crate::txn::{Class, KeyBuf};
 use crate::uri::{Host, NameAddr};
 use crate::{Head, HeadError, HeaderId, Message, Method};
 use bytes::Bytes;
-use cpm_base::Transport;
+use cpm_base::{Rng, Transport};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -53,17 +54,17 @@ pub(super) struct RequestFacts<'a> {
     cseq: u32,
 }
 
-/// The facts of a valid request.
-pub(super) fn request_facts(message: &Message) -> Option<RequestFacts<'_>> {
-    Some(RequestFacts {
-        method: message.method()?.as_str(),
-        uri: message.request_uri()?,
-        via: message.via_top().ok()?,
-        from_tag: message.from().ok()?.tag(),
-        to_tag: message.to().ok()?.tag(),
-        call_id: message.call_id().ok()?,
-        cseq: message.cseq().ok()?.number,
-    })
+/// The facts of a request that was validated.
+pub(super) fn request_facts<'a>(message: &'a Message, read: &Essentials<'a>) -> RequestFacts<'a> {
+    RequestFacts {
+        method: read.cseq.method.as_str(),
+        uri: message.request_uri().unwrap_or(""),
+        via: read.via,
+        from_tag: read.from.tag(),
+        to_tag: read.to.tag(),
+        call_id: read.call_id,
+        cseq: read.cseq.number,
+    }
 }
 
 impl RequestFacts<'_> {
@@ -119,12 +120,14 @@ impl RequestFacts<'_> {
 /// The key of a response among our transactions. A response with several Via values went astray (RFC 3261
 /// §8.1.3.3).
 // spec: RFC3261-17.1.3 RFC3261-8.1.3.3
-pub(super) fn response_key(message: &Message, key: &mut KeyBuf) -> bool {
-    let mut vias = message.vias();
-    let (Some(Ok(via)), None, Ok(cseq)) = (vias.next(), vias.next(), message.cseq()) else { return false };
-    let Some(branch) = via.branch() else { return false };
-    key.client(cseq.method.as_str(), branch);
-    true
+pub(super) fn response_key(read: &Essentials<'_>, key: &mut KeyBuf) -> bool {
+    match read.via.branch() {
+        Some(branch) if read.vias == 1 => {
+            key.client(read.cseq.method.as_str(), branch);
+            true
+        }
+        _ => false,
+    }
 }
 
 /// Finishes a response of the owner and writes it.
@@ -149,7 +152,7 @@ pub(super) fn response(
 /// A Via of ours (RFC 3261 §18.1.1, RFC 3581 §3).
 pub(super) struct Via<'a> {
     pub(super) transport: Transport,
-    pub(super) local: SocketAddr,
+    pub(super) sent_by: &'a str,
     pub(super) branch: &'a str,
 }
 
@@ -160,7 +163,7 @@ impl fmt::Display for Via<'_> {
             Transport::Tls => "TLS",
             _ => "UDP",
         };
-        write!(f, "SIP/2.0/{transport} {};branch={};rport", self.local, self.branch)
+        write!(f, "SIP/2.0/{transport} {};branch={};rport", self.sent_by, self.branch)
     }
 }
 
@@ -172,11 +175,11 @@ pub(super) fn request(head: &mut Head, via: &Via<'_>) -> Result<Bytes, Error> {
 
 /// Header fields every request has (RFC 3261 §8.1.1); From and To must be there.
 // spec: RFC3261-8.1.1
-pub(super) fn complete(head: &mut Head, tag: &str, call_id: &str, agent: Option<&str>) -> Result<(), Error> {
+pub(super) fn complete(head: &mut Head, rng: &mut Rng, agent: Option<&str>) -> Result<(), Error> {
     let from = head.header(HeaderId::From).ok_or(Error::Usage("a request needs From"))?;
     let tagged = NameAddr::parse(from).map_err(|_| Error::Usage("malformed From"))?.tag().is_some();
     if !tagged {
-        let from = format!("{from};tag={tag}");
+        let from = format!("{from};tag={}", fresh(rng));
         head.set(HeaderId::From, from)?;
     }
     if head.header(HeaderId::To).is_none() {
@@ -186,7 +189,7 @@ pub(super) fn complete(head: &mut Head, tag: &str, call_id: &str, agent: Option<
         head.push(HeaderId::MaxForwards, 70)?;
     }
     if head.header(HeaderId::CallId).is_none() {
-        head.push(HeaderId::CallId, call_id)?;
+        head.push(HeaderId::CallId, fresh(rng))?;
     }
     if head.header(HeaderId::CSeq).is_none() {
         let cseq = format!("1 {}", head.method().map_or("", |method| method.as_str()));

@@ -12,6 +12,8 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Flow {
     pub(crate) info: FlowInfo,
+    /// Our address as it stands in Via.
+    pub(crate) sent_by: Box<str>,
     /// Present on streams.
     pub(crate) stream: Option<Box<Stream>>,
 }
@@ -66,7 +68,8 @@ impl FlowTable {
             }
             _ => self.sockets.push(id),
         }
-        self.flows.insert(id, Flow { info, stream });
+        let sent_by = info.local.to_string().into_boxed_str();
+        self.flows.insert(id, Flow { info, sent_by, stream });
     }
 
     pub(crate) fn down(&mut self, id: FlowId) -> Option<Flow> {

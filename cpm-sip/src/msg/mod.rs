@@ -31,6 +31,7 @@ pub use message::Message;
 pub use method::Method;
 pub use reject::reject;
 pub use validate::validate;
+pub(crate) use validate::{Essentials, essentials};
 pub use view::MessageView;
 
 use bytes::{BufMut, BytesMut};

@@ -1,7 +1,7 @@
 //! The checks of RFC 3261 §8.1.1, §8.2 and §16.3 that a message must pass before anything acts on it.
 
 use super::{HeaderId, Message, Method};
-use crate::header::Contact;
+use crate::header::{CSeq, Contact, Via};
 use crate::uri::{NameAddr, Params, Uri, UriParams};
 use crate::{Fault, Limits, ParseError, ParseKind};
 
@@ -13,16 +13,32 @@ use crate::{Fault, Limits, ParseError, ParseKind};
 /// The first fault found. For a request [`reject`](crate::reject) makes the answer, a response is dropped.
 // spec: RFC3261-8.1.1 RFC3261-8.2.2 RFC3261-16.3
 pub fn validate(message: &Message, limits: &Limits) -> Result<(), ParseError> {
+    essentials(message, limits).map(drop)
+}
+
+/// What every message has, decoded on the way of its validation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Essentials<'m> {
+    pub(crate) via: Via<'m>,
+    /// How many Via values there are.
+    pub(crate) vias: usize,
+    pub(crate) from: NameAddr<'m>,
+    pub(crate) to: NameAddr<'m>,
+    pub(crate) call_id: &'m str,
+    pub(crate) cseq: CSeq<'m>,
+}
+
+/// As [`validate`], for a caller that needs what was read.
+pub(crate) fn essentials<'m>(message: &'m Message, limits: &Limits) -> Result<Essentials<'m>, ParseError> {
     if let Some(text) = message.request_uri() {
         request_uri(message, text, limits)?;
     }
-    vias(message, limits)?;
-    for id in [HeaderId::From, HeaderId::To] {
-        let address = if id == HeaderId::From { message.from()? } else { message.to()? };
-        uri_within(message, id, address.uri(), limits)?;
-        within(message, id, address.params(), limits)?;
-    }
-    message.call_id()?;
+    let (via, vias) = vias(message, limits)?;
+    let from = message.from()?;
+    address(message, HeaderId::From, &from, limits)?;
+    let to = message.to()?;
+    address(message, HeaderId::To, &to, limits)?;
+    let call_id = message.call_id()?;
     let cseq = message.cseq()?;
     if message.method().is_some_and(|method| method != cseq.method) {
         return Err(at_field(message, HeaderId::CSeq, ParseKind::CSeqMethod));
@@ -50,7 +66,17 @@ pub fn validate(message: &Message, limits: &Limits) -> Result<(), ParseError> {
     for option in message.require().chain(message.proxy_require()) {
         option?;
     }
-    Ok(())
+    Ok(Essentials { via, vias, from, to, call_id, cseq })
+}
+
+fn address(
+    message: &Message,
+    id: HeaderId,
+    address: &NameAddr<'_>,
+    limits: &Limits,
+) -> Result<(), ParseError> {
+    uri_within(message, id, address.uri(), limits)?;
+    within(message, id, address.params(), limits)
 }
 
 fn at_field(message: &Message, id: HeaderId, kind: ParseKind) -> ParseError {
@@ -77,17 +103,20 @@ fn request_uri(message: &Message, text: &str, limits: &Limits) -> Result<(), Par
     Ok(())
 }
 
-fn vias(message: &Message, limits: &Limits) -> Result<(), ParseError> {
+/// The top value and how many there are.
+fn vias<'m>(message: &'m Message, limits: &Limits) -> Result<(Via<'m>, usize), ParseError> {
     let mut count = 0_usize;
+    let mut top = None;
     for via in message.vias() {
         let via = via?;
+        top = top.or(Some(via));
         count = count.saturating_add(1);
         if count > limits.vias {
             return Err(at_field(message, HeaderId::Via, ParseKind::TooMany(HeaderId::Via)));
         }
         within(message, HeaderId::Via, via.params(), limits)?;
     }
-    if count == 0 { Err(ParseError::new(ParseKind::Missing(HeaderId::Via), 0)) } else { Ok(()) }
+    top.map(|top| (top, count)).ok_or_else(|| ParseError::new(ParseKind::Missing(HeaderId::Via), 0))
 }
 
 fn routes<'m>(
