@@ -79,6 +79,13 @@ impl Parts<'_> {
         }
     }
 
+    /// Turns away a request of somebody who has not proven who it is; nothing of it is kept.
+    pub(crate) fn refuse(&mut self, txn: Handle<ServerTxn>, head: Head) {
+        if self.sip.refuse(self.now, txn, head).is_err() {
+            self.stats.answers_unsent += 1;
+        }
+    }
+
     /// Tells the owner of the node.
     pub(crate) fn event(&mut self, event: Event) {
         self.out.push_back(Output::Event(event));

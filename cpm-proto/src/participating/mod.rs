@@ -185,8 +185,10 @@ impl Server {
             Some(Method::Options) => Some(Reply::options()),
             _ => Some(Reply::not_allowed()),
         };
-        if let Some(reply) = reply {
-            parts.respond(txn, reply.head(message));
+        match reply {
+            Some(reply) if reply.is_challenge() => parts.refuse(txn, reply.head(message)),
+            Some(reply) => parts.respond(txn, reply.head(message)),
+            None => {}
         }
     }
 

@@ -73,6 +73,11 @@ impl Reply {
         Self::new(405).with(HeaderId::Allow, ALLOW)
     }
 
+    /// Whether it asks for credentials.
+    pub(crate) fn is_challenge(&self) -> bool {
+        matches!(self.status, 401 | 407)
+    }
+
     /// What OPTIONS is answered (RFC 3261 §11.2).
     // spec: RFC3261-11.2
     pub(crate) fn options() -> Self {

@@ -213,3 +213,16 @@ fn guessing_passwords_gets_slow() {
     mallory.password("secret");
     assert_eq!(mallory.register_with(&mut world, &lines).status(), Some(200));
 }
+
+// test: RFC3261-8.2.7
+#[test]
+fn a_challenge_costs_no_memory() {
+    let mut world = World::new();
+    let mut alice = Device::udp("alice", 5061);
+    for _ in 0..100 {
+        let bare = Draft { credentials: false, ..text("bob", "m1") };
+        assert_eq!(alice.status(&mut world, &bare), 407);
+    }
+    assert_eq!(world.node.sip_stats().server_txns, 0);
+    assert!(world.node.is_quiescent());
+}
