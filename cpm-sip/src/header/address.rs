@@ -6,6 +6,7 @@ use crate::{Fault, ParseError};
 use core::fmt;
 
 /// One Contact value.
+#[allow(clippy::large_enum_variant)] // read in place and dropped: a box would be the only allocation
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contact<'a> {
     /// `*`: every binding, in a REGISTER with Expires 0 only.

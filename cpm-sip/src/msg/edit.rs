@@ -8,22 +8,23 @@ use crate::lex::{Cursor, Read, Span, is_token};
 use bytes::{BufMut, Bytes, BytesMut};
 use core::fmt::Display;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// What becomes of one field of the original.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fate {
+enum Fate<'m> {
     /// Written as it came.
     Keep,
     /// Left out.
     Drop,
     /// Written with this value.
-    Value(String),
+    Value(Cow<'m, str>),
 }
 
 #[derive(Clone, Debug)]
 struct New {
     id: HeaderId,
-    name: String,
+    name: Cow<'static, str>,
     value: String,
 }
 
@@ -53,7 +54,7 @@ impl New {
 pub struct Edit<'m> {
     message: &'m Message,
     request_uri: Option<String>,
-    fates: SmallVec<[(usize, Fate); 8]>,
+    fates: SmallVec<[(usize, Fate<'m>); 8]>,
     front: SmallVec<[New; 4]>,
     back: SmallVec<[New; 4]>,
     body: Option<Bytes>,
@@ -105,7 +106,7 @@ impl<'m> Edit<'m> {
         Ok(self)
     }
 
-    /// Puts a field below all others, by name.
+    /// Puts a field below all others, by name; the name of a known field in any form counts as that field.
     ///
     /// # Errors
     /// [`HeadError`]; nothing changed then.
@@ -124,7 +125,7 @@ impl<'m> Edit<'m> {
         let first = self.positions(id).first().copied();
         self.remove(id);
         match first {
-            Some(at) => self.decide(at, Fate::Value(new.value)),
+            Some(at) => self.decide(at, Fate::Value(Cow::Owned(new.value))),
             None => self.back.push(new),
         }
         Ok(self)
@@ -186,11 +187,14 @@ impl<'m> Edit<'m> {
     fn pop(&mut self, id: HeaderId) -> &mut Self {
         let left = |at: &usize| self.fate(*at) != &Fate::Drop;
         let Some(at) = self.positions(id).into_iter().find(left) else { return self };
-        let value = match self.fate(at) {
-            Fate::Value(value) => value.clone(),
-            _ => self.message.all_headers().nth(at).map(|(_, _, value)| value.to_owned()).unwrap_or_default(),
+        let rest = match self.fate(at) {
+            Fate::Value(Cow::Owned(value)) => after_first(id, value).map(|rest| Cow::Owned(rest.to_owned())),
+            Fate::Value(Cow::Borrowed(value)) => after_first(id, value).map(Cow::Borrowed),
+            Fate::Keep | Fate::Drop => {
+                let value = self.message.all_headers().nth(at).map_or("", |(_, _, value)| value);
+                after_first(id, value).map(Cow::Borrowed)
+            }
         };
-        let rest = after_first(id, &value);
         self.decide(at, rest.map_or(Fate::Drop, Fate::Value));
         self
     }
@@ -215,20 +219,20 @@ impl<'m> Edit<'m> {
         self.message.spans().iter().enumerate().filter(|(_, span)| span.id == id).map(|(at, _)| at).collect()
     }
 
-    fn decide(&mut self, at: usize, fate: Fate) {
+    fn decide(&mut self, at: usize, fate: Fate<'m>) {
         match self.fates.iter_mut().find(|(of, _)| *of == at) {
             Some((_, present)) => *present = fate,
             None => self.fates.push((at, fate)),
         }
     }
 
-    fn fate(&self, at: usize) -> &Fate {
+    fn fate(&self, at: usize) -> &Fate<'m> {
         self.fates.iter().find(|(of, _)| *of == at).map_or(&Fate::Keep, |(_, fate)| fate)
     }
 }
 
 /// What follows the first value of a field; `None` if nothing does, or if it cannot be read.
-fn after_first(id: HeaderId, value: &str) -> Option<String> {
+fn after_first(id: HeaderId, value: &str) -> Option<&str> {
     let mut cursor = Cursor::new(value);
     cursor.white();
     if id == HeaderId::Via {
@@ -236,7 +240,7 @@ fn after_first(id: HeaderId, value: &str) -> Option<String> {
     } else {
         Route::read(&mut cursor).ok()?;
     }
-    cursor.separator(b',').then(|| cursor.rest().to_owned())
+    cursor.separator(b',').then(|| cursor.rest())
 }
 
 /// Checks a new field.
@@ -244,11 +248,13 @@ fn new(id: HeaderId, name: &str, value: impl Display) -> Result<New, HeadError> 
     if id == HeaderId::ContentLength {
         return Err(HeadError::ContentLength);
     }
-    if !is_token(name) {
-        return Err(HeadError::Name);
-    }
+    let name = match id {
+        HeaderId::Other if is_token(name) => Cow::Owned(name.to_owned()),
+        HeaderId::Other => return Err(HeadError::Name),
+        known => Cow::Borrowed(known.name()),
+    };
     let value = value.to_string();
-    if is_clean(&value) { Ok(New { id, name: name.to_owned(), value }) } else { Err(HeadError::Value) }
+    if is_clean(&value) { Ok(New { id, name, value }) } else { Err(HeadError::Value) }
 }
 
 impl Edit<'_> {
@@ -275,7 +281,7 @@ impl Edit<'_> {
         let mut kept = starts(0);
         for (at, span) in spans.iter().enumerate() {
             let fate = self.fate_of(at, span);
-            if fate == Fate::Keep {
+            if fate == &Fate::Keep {
                 continue;
             }
             out.put_slice(raw.get(kept..starts(at)).unwrap_or(&[]));
@@ -320,12 +326,8 @@ impl Edit<'_> {
         out.put_slice(body);
     }
 
-    fn fate_of(&self, at: usize, span: &Span) -> Fate {
-        if span.id == HeaderId::ContentLength && self.body.is_some() {
-            Fate::Drop
-        } else {
-            self.fate(at).clone()
-        }
+    fn fate_of(&self, at: usize, span: &Span) -> &Fate<'_> {
+        if span.id == HeaderId::ContentLength && self.body.is_some() { &Fate::Drop } else { self.fate(at) }
     }
 }
 
