@@ -16,8 +16,9 @@ pub struct SipUri<'a> {
     password: Option<&'a str>,
     host: Host<'a>,
     port: Option<u16>,
-    /// Where a port that is none stands in `text`, with its colon; see [`SipUri::without_void_port`].
-    void_port: Option<(usize, usize)>,
+    /// Where a port that is none stands in `text` and how long it is, with its colon; see
+    /// [`SipUri::without_void_port`].
+    void_port: Option<(u16, u8)>,
     params: UriParams<'a>,
     headers: Option<&'a str>,
 }
@@ -60,8 +61,10 @@ impl<'a> SipUri<'a> {
 
     /// The URI without a port that is none. Only a Contact may have one, and no text but this should be kept.
     pub fn without_void_port(&self) -> Cow<'a, str> {
-        let parts =
-            self.void_port.and_then(|(from, to)| Some((self.text.get(..from)?, self.text.get(to..)?)));
+        let parts = self.void_port.and_then(|(at, length)| {
+            let (before, rest) = self.text.split_at_checked(at.into())?;
+            Some((before, rest.get(length.into()..)?))
+        });
         parts.map_or(Cow::Borrowed(self.text), |(before, after)| Cow::Owned(format!("{before}{after}")))
     }
 
@@ -108,7 +111,10 @@ impl<'a> SipUri<'a> {
         if cursor.eat(b':') {
             if ports == Ports::VoidAllowed && cursor.eat(b'-') {
                 port(&mut cursor)?;
-                void_port = Some((at, cursor.at()));
+                let length = cursor.at().saturating_sub(at);
+                let place = (u16::try_from(at), u8::try_from(length));
+                let (Ok(at), Ok(length)) = place else { return Err(cursor.fail(Fault::Port)) };
+                void_port = Some((at, length));
             } else {
                 number = Some(port(&mut cursor)?);
             }

@@ -48,7 +48,7 @@ fn start(listen: &[(Transport, &str)]) -> Sip {
 }
 
 /// Both sides draw different names.
-fn listen_seed(listen: &Vec<Listen>) -> u8 {
+fn listen_seed(listen: &[Listen]) -> u8 {
     listen.len() as u8
 }
 
