@@ -135,13 +135,17 @@ fn messages_lifted_from_captures() {
 #[test]
 fn another_parsers_torture_set() {
     let Some(folder) = corpus("sip-torture-jsip") else { return };
-    let mut seen = 0;
+    let (mut seen, mut taken) = (0, 0);
     for (name, _) in index(&folder) {
-        let raw = Bytes::from(std::fs::read(folder.join(&name)).unwrap());
-        let _ = exercise(&name, &raw);
+        let mut raw = std::fs::read(folder.join(&name)).unwrap();
+        let _ = exercise(&name, &raw.clone().into());
+        // Many of these lack the empty line at the end; with it they are looked at as a whole.
+        raw.extend_from_slice(b"\r\n");
+        taken += usize::from(exercise(&name, &raw.into()).is_ok());
         seen += 1;
     }
-    assert!(seen > 300);
+    // The set has some fifty messages that break RFC 3261; the others must be taken.
+    assert!(seen > 300 && taken >= 315, "{taken} of {seen} taken");
 }
 
 #[test]

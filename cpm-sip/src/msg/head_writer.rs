@@ -168,6 +168,9 @@ impl Head {
     }
 
     /// Gives the To field this tag, unless it has one.
+    ///
+    /// # Errors
+    /// [`HeadError::Value`] if the tag is no token.
     // spec: RFC3261-8.2.6.2
     pub fn to_tag(&mut self, tag: &str) -> Result<&mut Self, HeadError> {
         if !is_token(tag) {
