@@ -39,7 +39,7 @@ impl Handler<Endpoint> for User {
 type Sip = DriverHandle<Endpoint, Target, u16>;
 
 fn start(listen: &[(Transport, &str)]) -> Sip {
-    let listen = listen
+    let listen: Vec<Listen> = listen
         .iter()
         .map(|(transport, addr)| Listen { transport: *transport, addr: addr.parse().unwrap() })
         .collect();
