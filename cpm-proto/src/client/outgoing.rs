@@ -153,7 +153,7 @@ impl User {
         let Some(status) = message.status().filter(|status| *status >= 200) else { return };
         let Some(job) = self.jobs.get_mut(handle) else { return };
         let notification = job.is_notification();
-        job.said = Some((status, message.reason().unwrap_or_default().into()));
+        job.said = Some((status, why(message).into()));
         job.state = JobState::Waiting;
         match status {
             401 | 407 => return self.on_challenge(cx, handle, status, message),
@@ -344,6 +344,18 @@ fn recipient(to: &str) -> Result<String, Error> {
         _ => false,
     };
     if fits { Ok(uri.canonical()) } else { Err(Error::Usage("the recipient is no CPM Address")) }
+}
+
+/// What a response says in words: the text of an OMA warning without its number, else the reason phrase.
+// spec: CONV-ERR-001, CONV-ERR-010
+fn why(message: &Message) -> String {
+    let warning = message.warnings().flatten().find_map(|warning| {
+        let text = warning.text();
+        let (number, text) = text.split_once(' ')?;
+        let is_number = number.len() == 3 && number.bytes().all(|digit| digit.is_ascii_digit());
+        is_number.then(|| text.to_owned())
+    });
+    warning.unwrap_or_else(|| message.reason().unwrap_or_default().to_owned())
 }
 
 fn failed(job: &Job, status: u16, reason: &str) -> ClientEvent {

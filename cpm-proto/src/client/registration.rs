@@ -110,9 +110,10 @@ impl Link {
         self.state == State::Gone
     }
 
-    /// Whether it waits for nothing but its own timers.
+    /// Whether it waits for nothing but its own timers, or for nothing at all because it was refused.
     pub(super) fn is_at_rest(&self) -> bool {
-        matches!(self.state, State::Up | State::Gone)
+        let given_up = !self.asking && !self.connecting && self.registration.poll_timeout().is_none();
+        matches!(self.state, State::Up | State::Gone) || self.state == State::Down && given_up
     }
 
     /// Whether it has no way to its server.

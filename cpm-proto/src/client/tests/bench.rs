@@ -250,6 +250,10 @@ impl Bench {
         self.wire.clear();
     }
 
+    pub(super) fn event_or_none(&mut self) -> Option<ClientEvent> {
+        self.events.pop_front()
+    }
+
     pub(super) fn next_event(&mut self) -> ClientEvent {
         self.events.pop_front().expect("an event")
     }

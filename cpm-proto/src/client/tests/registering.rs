@@ -94,6 +94,7 @@ fn a_wrong_password_is_told_once_and_not_tried_for_ever() {
     bench.pass(secs(300));
     bench.nothing_sent();
     bench.no_event();
+    assert!(bench.is_quiescent());
 }
 
 #[test]

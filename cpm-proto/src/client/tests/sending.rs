@@ -12,7 +12,7 @@ fn hello(bench: &mut Bench) -> String {
     bench.send(Outgoing::text(BOB, "hello").want(ALL).reference("r1")).unwrap()
 }
 
-// test: CONV-PM-010, CONV-PM-011, CONV-PM-012, CONV-BODY-004, CONV-BODY-006, CONV-HDR-001, CONV-HDR-014
+// test: CONV-PM-010, CONV-PM-011, CONV-PM-012, CONV-BODY-001, CONV-BODY-004, CONV-BODY-006, CONV-HDR-001, CONV-HDR-014
 #[test]
 fn a_text_goes_out_as_the_specification_draws_it() {
     let mut bench = Bench::registered();
@@ -47,6 +47,8 @@ fn a_text_goes_out_as_the_specification_draws_it() {
     let wanted = cpim.disposition_notification();
     assert!(wanted.positive_delivery && wanted.negative_delivery && wanted.display && !wanted.processing);
     assert_eq!(cpim.body(), b"hello");
+    let order: Vec<&str> = cpim.headers().map(|header| header.name).collect();
+    assert_eq!(order, ["From", "To", "NS", "Message-ID", "DateTime", "Disposition-Notification"]);
     assert!(sent.raw().len() <= 1_300);
     bench.answer(&sent, "202 Accepted", "");
     let accepted = ClientEvent::Accepted { reference: "r1".into(), message_id, status: 202 };
@@ -227,6 +229,35 @@ fn the_size_of_the_whole_message_decides() {
     let exact = (900..1_400).find(|limit| fits(*limit, &text)).unwrap();
     assert!(!fits(exact - 1, &text) && fits(exact, &text) && fits(exact + 1, &text));
     assert!(!fits(exact, &format!("{text}x")), "one byte more of text is one byte more of message");
+}
+
+// test: CONV-PM-002, CONV-PM-003
+#[test]
+fn a_reliable_transport_takes_more() {
+    let mut bench = Bench::tcp();
+    let token = bench.opens.pop_front().unwrap();
+    bench.up(FlowId(7), Some(token));
+    bench.complete_registration();
+    bench.send(Outgoing::text(BOB, "x".repeat(50_000))).unwrap();
+    assert!(bench.request("MESSAGE").body().len() > 50_000);
+    bench.send(Outgoing::text("sip:carol@example.test", "x".repeat(65_536))).unwrap();
+    assert_eq!(bench.failure(), (403, "Size exceeded".into()));
+}
+
+// test: CONV-ERR-001, CONV-ERR-010
+#[test]
+fn a_warning_of_the_network_says_why() {
+    for (more, reason) in [
+        ("Warning: 399 example.test \"133 Size exceeded\"\r\n", "Size exceeded"),
+        ("Warning: 399 example.test \"too late\"\r\n", "Forbidden"),
+        ("", "Forbidden"),
+    ] {
+        let mut bench = Bench::registered();
+        hello(&mut bench);
+        let sent = bench.request("MESSAGE");
+        bench.answer(&sent, "403 Forbidden", more);
+        assert_eq!(bench.failure(), (403, reason.into()));
+    }
 }
 
 #[test]
