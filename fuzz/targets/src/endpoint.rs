@@ -84,7 +84,9 @@ impl Owner {
     fn drain(&mut self, endpoint: &mut Endpoint) {
         while let Some(output) = endpoint.poll_output() {
             match output {
-                Output::Flow(FlowOutput::Transmit { data, .. }) if self.sent.len() < 64 => self.sent.push(data),
+                Output::Flow(FlowOutput::Transmit { data, .. }) if self.sent.len() < 64 => {
+                    self.sent.push(data)
+                }
                 Output::Flow(FlowOutput::Open { token, .. }) => self.opens.push(token),
                 Output::Flow(FlowOutput::Close { flow }) => self.streams.retain(|known| *known != flow),
                 Output::Event(event) => self.event(event),

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use cpm_base::{FlowDown, FlowId, FlowInfo, FlowInput, FlowOutput, Machine, Now, Token, Transport};
 use cpm_proto::{
-    Config, Input as NodeInput, Node, Output, Secret, ServerConfig, UserSecret,
+    Config, Input as NodeInput, Node, Output, Policy, RegistrarPolicy, Secret, ServerConfig, UserSecret,
     effect::Effect,
     store::{
         engine::{StoreEngine, StoreError, StoreOp},
@@ -14,7 +14,10 @@ use cpm_proto::{
 
 use crate::input::{Input, owned, start};
 
+/// Anyone's datagrams.
 const UDP: FlowId = FlowId(1);
+/// Those of a core that has authenticated the user.
+const CORE: FlowId = FlowId(2);
 
 /// A node with storage.
 struct World {
@@ -34,7 +37,9 @@ fn config() -> Config {
     let server = ServerConfig {
         domains: vec!["example.test".to_owned()],
         users: vec![user("alice"), user("bob")],
-        ..ServerConfig::default()
+        // Short, so that what is kept ends within the time that a run lets pass.
+        policy: Policy { deferred_max_seconds: 600, ..Policy::default() },
+        registrar: RegistrarPolicy { max_expires: 600, default_expires: 600, ..RegistrarPolicy::default() },
     };
     Config { server: Some(server), ..Config::default() }
 }
@@ -43,8 +48,8 @@ fn peer() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 2], 5060))
 }
 
-/// Feeds a node raw datagrams and stream pieces. `%N` in a message stands for a nonce no one knows; the interest
-/// is in what a stranger can do.
+/// Feeds a node raw datagrams and stream pieces from strangers, and datagrams from a trusted core, so that the
+/// functions behind authentication are reached.
 ///
 /// # Panics
 /// When outputs or effects grow without bound, the node asks to be woken for ever, answers more than it was asked,
@@ -60,9 +65,10 @@ pub fn node_bytes(data: &[u8]) {
         sent: 0,
     };
     world.node.start(world.now);
-    world.flow(UDP, Transport::Udp);
+    world.flow(UDP, Transport::Udp, false);
+    world.flow(CORE, Transport::Udp, true);
     world.settle();
-    let mut next_flow = 2;
+    let mut next_flow = 3;
     for _ in 0..200 {
         if input.is_empty() {
             break;
@@ -72,7 +78,7 @@ pub fn node_bytes(data: &[u8]) {
                 let flow = FlowId(next_flow);
                 next_flow += 1;
                 world.streams.push(flow);
-                world.flow(flow, Transport::Tcp);
+                world.flow(flow, Transport::Tcp, false);
             }
             b's' => {
                 let length = usize::from(input.word());
@@ -83,7 +89,11 @@ pub fn node_bytes(data: &[u8]) {
                 let Some(flow) = world.streams.pop() else { continue };
                 world.feed(FlowInput::Down { flow, reason: FlowDown::Reset });
             }
-            b'T' => world.pass(Duration::from_millis(1 << input.below(16))),
+            b'T' => world.pass(Duration::from_millis(1 << input.below(16)), false),
+            b'P' => {
+                let length = usize::from(input.word());
+                world.feed(FlowInput::Datagram { flow: CORE, from: peer(), data: owned(input.take(length)) });
+            }
             b'A' => world.answer(input.byte()),
             _ => {
                 let length = usize::from(input.word());
@@ -97,19 +107,18 @@ pub fn node_bytes(data: &[u8]) {
     for flow in std::mem::take(&mut world.streams) {
         world.feed(FlowInput::Down { flow, reason: FlowDown::Reset });
     }
-    world.pass(Duration::from_secs(2_000));
-    world.settle();
+    world.pass(Duration::from_secs(4_000), true);
     assert!(world.node.is_quiescent(), "{:?} {:?}", world.node.stats(), world.node.sip_stats());
 }
 
 impl World {
-    fn flow(&mut self, flow: FlowId, transport: Transport) {
+    fn flow(&mut self, flow: FlowId, transport: Transport, trusted: bool) {
         let info = FlowInfo {
             transport,
             local: SocketAddr::from(([192, 0, 2, 1], 5060)),
             remote: transport.is_reliable().then(peer),
             accepted: transport.is_reliable(),
-            trusted: false,
+            trusted,
         };
         self.feed(FlowInput::Up { flow, opened: None, info: Box::new(info) });
     }
@@ -161,7 +170,8 @@ impl World {
         }
     }
 
-    fn pass(&mut self, span: Duration) {
+    /// Lets time pass; with `answer`, storage answers at once, else not at all.
+    fn pass(&mut self, span: Duration, answer: bool) {
         let end = self.now.mono + span;
         for turn in 0.. {
             assert!(turn < 20_000, "the node asks to be woken for ever");
@@ -173,7 +183,11 @@ impl World {
                     break;
                 }
             }
-            self.outputs();
+            if answer {
+                self.settle();
+            } else {
+                self.outputs();
+            }
             if due.is_none() {
                 return;
             }
