@@ -300,6 +300,11 @@ fn tolerated() {
     // A fold cannot carry what a line cannot.
     assert_eq!(fault(b"Subject: a\r\n \x01\r\n\r\n", &lenient()), (ParseKind::ControlCharacter, 13));
     assert_eq!(fault(b"Subject: a\r\n \xff\r\n\r\n", &lenient()), (ParseKind::NotUtf8, 13));
+    // Two senders are one too many, in whatever case.
+    assert_eq!(
+        fault(b"From: <im:a@b>\r\nfrom: <im:c@d>\r\n\r\n", &lenient()),
+        (ParseKind::DuplicateHeader, 16)
+    );
     // Names in the wrong case are other headers to a strict reader.
     let other = Cpim::parse(b"from: <im:a@b>\r\n\r\n", &strict()).unwrap();
     assert_eq!(other.from(), Ok(None));
