@@ -17,8 +17,8 @@ use crate::policy::{Outcome, is_refusal};
 use crate::service::Service;
 use crate::store::engine::{Durability, Expect, StoreAnswer, StoreError, StoreOp};
 use crate::store::model::{
-    DeferredRecord, Envelope, Kind as RecordKind, MessageKey, Notification, Owner, SeenRecord, deferred_key,
-    key,
+    ContentKey, DeferredRecord, Envelope, Kind as RecordKind, MessageKey, Notification, Owner, SeenRecord,
+    deferred_key, key,
 };
 use cpm_base::{Handle, TimerId};
 use std::time::{Duration, Instant};
@@ -94,8 +94,8 @@ impl UserQueue {
     }
 
     /// The entry of this message.
-    pub(super) fn find(&self, key: MessageKey) -> Option<u64> {
-        self.queue.find(key)
+    pub(super) fn find(&self, content: ContentKey) -> Option<u64> {
+        self.queue.find(content)
     }
 }
 
@@ -103,6 +103,7 @@ impl UserQueue {
 pub(super) fn entry_of(
     record: &DeferredRecord,
     key: MessageKey,
+    content: ContentKey,
     sender: [u8; 16],
     about: Option<MessageKey>,
     size: usize,
@@ -113,6 +114,7 @@ pub(super) fn entry_of(
     };
     Entry {
         key,
+        content,
         sender,
         notification,
         size: u64::try_from(size).unwrap_or(u64::MAX),
@@ -127,7 +129,7 @@ impl Server {
     // spec: CONV-PM-043, CONV-DF-001, CONV-DF-012, CONV-HDR-008, CONV-IMDN-050
     pub(super) fn defer(&mut self, parts: &mut Parts<'_>, handle: Handle<Exchange>, envelope: Envelope) {
         let Some(exchange) = self.exchanges.get(handle) else { return };
-        let (user, key) = (exchange.user, exchange.key);
+        let (user, key, content) = (exchange.user, exchange.key, exchange.content);
         let own = exchange.identity.user == Some(user);
         let notification = match &exchange.kind {
             Kind::Notification { about, kind, .. } => Some((*about, *kind)),
@@ -155,7 +157,7 @@ impl Server {
         };
         let value = record.encode();
         let about = notification.map(|(about, _)| about);
-        let entry = entry_of(&record, key, exchange.identity.hash(), about, value.len());
+        let entry = entry_of(&record, key, content, exchange.identity.hash(), about, value.len());
         let Some(owner) = self.users.get(user).map(|served| served.owner) else { return };
         let queue = &mut self.queues.entry(user).or_default().queue;
         let Ok(seq) = queue.reserve(entry.size, parts.limits.deferred_count, parts.limits.deferred_bytes)
@@ -195,8 +197,14 @@ impl Server {
         match &exchange.kind {
             Kind::Message => {
                 let expires = self.remember_until(parts.now.unix, envelope, Some(expires));
-                let record =
-                    SeenRecord { status: 202, queued: true, delivered: false, displayed: false, expires };
+                let record = SeenRecord {
+                    status: 202,
+                    queued: true,
+                    delivered: false,
+                    displayed: false,
+                    content: exchange.content,
+                    expires,
+                };
                 let seen = seen_put(owner, exchange.key, &record);
                 std::iter::once(seen).chain(self.hidden_put(exchange, envelope, expires)).collect()
             }
@@ -238,7 +246,7 @@ impl Server {
             };
             return self.refuse(parts, handle, &reply);
         }
-        let key = entry.key;
+        let content = entry.content;
         let tried = std::mem::take(&mut storing.tried);
         queue.commit(seq, entry);
         if let Some(old) = superseded {
@@ -248,7 +256,7 @@ impl Server {
         self.accept(parts, handle, &envelope, 202);
         self.rest_after(parts, user, &tried, since);
         if delivered {
-            self.delivered_late(parts, user, key);
+            self.delivered_late(parts, user, content);
         }
         self.run_queue(parts, user);
     }
@@ -399,7 +407,8 @@ impl Server {
         queue.record = Some((record, version));
         queue.last_round = Some(parts.now.mono);
         let (service, purpose) = (Service::Deferred, Purpose::Deferred(seq));
-        let fork = self.fork(parts, Delivery { user, key: entry.key, envelope, service, purpose, devices });
+        let fork =
+            self.fork(parts, Delivery { user, content: entry.content, envelope, service, purpose, devices });
         if let Some(queue) = self.queues.get_mut(&user) {
             // If nothing could be sent the round is over already.
             if queue.record.is_some() && queue.flight == Flight::None {
@@ -457,12 +466,12 @@ impl Server {
 
     /// A Device answered 2xx after the message was given up on: it is not kept for later any more.
     // spec: CONV-PM-047, CONV-DF-014
-    pub(super) fn delivered_late(&mut self, parts: &mut Parts<'_>, user: UserId, key: MessageKey) {
-        if let Some(seq) = self.queues.get(&user).and_then(|queue| queue.find(key)) {
+    pub(super) fn delivered_late(&mut self, parts: &mut Parts<'_>, user: UserId, content: ContentKey) {
+        if let Some(seq) = self.queues.get(&user).and_then(|queue| queue.find(content)) {
             self.dequeue(parts, user, seq);
             return self.run_queue(parts, user);
         }
-        let exchange = self.active.get(&(user, key)).copied();
+        let exchange = self.active.get(&(user, content)).copied();
         let Some(exchange) = exchange.and_then(|handle| self.exchanges.get_mut(handle)) else { return };
         if let Step::Storing(storing) = &mut exchange.step {
             storing.delivered = true;
@@ -476,7 +485,8 @@ impl Server {
         let Some(entry) = queue.queue.remove(seq) else { return };
         let Some(owner) = self.users.get(user).map(|served| served.owner) else { return };
         let mut batch = vec![delete(deferred_key(owner, seq))];
-        if let Some(mut record) = self.seen.get(user, entry.key) {
+        let record = self.seen.get(user, entry.key).filter(|record| record.content == entry.content);
+        if let Some(mut record) = record {
             record.queued = false;
             self.seen.put(user, entry.key, record);
             batch.push(seen_put(owner, entry.key, &record));
@@ -492,7 +502,8 @@ impl Server {
         let Some(owner) = self.users.get(user).map(|served| served.owner) else { return };
         parts.stats.deferred_dropped += 1;
         let mut batch = vec![delete(deferred_key(owner, seq))];
-        if entry.notification.is_none() {
+        let record_of_it = self.seen.get(user, entry.key).is_some_and(|seen| seen.content == entry.content);
+        if entry.notification.is_none() && record_of_it {
             self.seen.forget(user, entry.key);
             batch.push(delete(key(owner, RecordKind::Seen, &entry.key.0)));
         }
@@ -540,8 +551,10 @@ impl Server {
         };
         let value = notice.encode();
         let key = MessageKey::of(&recipient.canonical, &notice.envelope.message_id);
+        let content =
+            ContentKey::of(&recipient.canonical, &notice.envelope.message_id, &notice.envelope.body);
         let sender_hash = crate::store::model::hash128(&[recipient.canonical.as_bytes()]);
-        let entry = entry_of(&notice, key, sender_hash, Some(about), value.len());
+        let entry = entry_of(&notice, key, content, sender_hash, Some(about), value.len());
         let queue = &mut self.queues.entry(sender).or_default().queue;
         let seq = queue.reserve(entry.size, parts.limits.deferred_count, parts.limits.deferred_bytes).ok()?;
         let put = StoreOp::Put { key: deferred_key(owner, seq), value, expect: Expect::Any };

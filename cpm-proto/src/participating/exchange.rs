@@ -22,7 +22,9 @@ use crate::policy::Outcome;
 use crate::registrar::Device;
 use crate::service::Service;
 use crate::store::engine::{Durability, Expect, StoreOp};
-use crate::store::model::{Envelope, Kind as RecordKind, MessageKey, Notification, SeenRecord, key};
+use crate::store::model::{
+    ContentKey, Envelope, Kind as RecordKind, MessageKey, Notification, SeenRecord, key,
+};
 use cpm_base::Handle;
 use cpm_sip::endpoint::{ServerTxn, Source};
 use cpm_sip::{HeaderId, Message};
@@ -44,6 +46,7 @@ pub(crate) struct Exchange {
     pub(super) identity: Identity,
     pub(super) user: UserId,
     pub(super) key: MessageKey,
+    pub(super) content: ContentKey,
     pub(super) kind: Kind,
     /// When the message is dropped; `None` if it may not be kept.
     pub(super) expires: Option<Duration>,
@@ -90,8 +93,10 @@ impl Server {
                 user
             }
         };
-        let key = MessageKey::of(&identity.canonical, &incoming.envelope.message_id);
-        if self.is_repeated(txn, message, user, key)? {
+        let (sender, sent) = (&identity.canonical, &incoming.envelope);
+        let key = MessageKey::of(sender, &sent.message_id);
+        let content = ContentKey::of(sender, &sent.message_id, &sent.body);
+        if self.is_repeated(txn, message, user, key, content)? {
             return Ok(());
         }
         let sender = identity.hash();
@@ -114,13 +119,14 @@ impl Server {
             identity,
             user,
             key,
+            content,
             kind,
             expires,
             step: Step::Forking(None),
             claim,
         };
         let handle = self.exchanges.insert(exchange);
-        self.active.insert((user, key), handle);
+        self.active.insert((user, content), handle);
         self.route(parts, handle, envelope, no_fork);
         Ok(())
     }
@@ -147,11 +153,13 @@ impl Server {
         message: &Message,
         user: UserId,
         key: MessageKey,
+        content: ContentKey,
     ) -> Result<bool, Reply> {
-        if let Some(record) = self.seen.get(user, key).filter(|record| record.status != 0) {
+        let known = |record: &SeenRecord| record.status != 0 && record.content == content;
+        if let Some(record) = self.seen.get(user, key).filter(known) {
             return Err(echo(Reply::new(record.status), message));
         }
-        let Some(handle) = self.active.get(&(user, key)).copied() else { return Ok(false) };
+        let Some(handle) = self.active.get(&(user, content)).copied() else { return Ok(false) };
         let Some(exchange) = self.exchanges.get_mut(handle) else { return Ok(false) };
         if exchange.upstream.is_empty() || exchange.upstream.len() >= RETRIES {
             return Err(Reply::busy(5));
@@ -164,7 +172,7 @@ impl Server {
     // spec: CONV-PM-041, CONV-PM-043, CONV-PM-018, CONV-DF-010
     fn route(&mut self, parts: &mut Parts<'_>, handle: Handle<Exchange>, envelope: Envelope, no_fork: bool) {
         let Some(exchange) = self.exchanges.get(handle) else { return };
-        let (user, key) = (exchange.user, exchange.key);
+        let (user, content) = (exchange.user, exchange.content);
         let sender = exchange.identity.hash();
         let queued = self.queues.get(&user).is_some_and(|queue| queue.holds_sender(&sender));
         let mut devices: Vec<Device> = self.suitable(parts, user);
@@ -178,7 +186,7 @@ impl Server {
             return self.defer(parts, handle, envelope);
         }
         let (service, purpose) = (Service::Message, Purpose::Exchange(handle));
-        let fork = self.fork(parts, Delivery { user, key, envelope, service, purpose, devices });
+        let fork = self.fork(parts, Delivery { user, content, envelope, service, purpose, devices });
         if let Some(Step::Forking(slot)) = self.exchanges.get_mut(handle).map(|exchange| &mut exchange.step) {
             *slot = Some(fork);
         }
@@ -242,7 +250,7 @@ impl Server {
 
     fn take_exchange(&mut self, handle: Handle<Exchange>) -> Option<Exchange> {
         let exchange = self.exchanges.remove(handle)?;
-        self.active.remove(&(exchange.user, exchange.key));
+        self.active.remove(&(exchange.user, exchange.content));
         let sender = exchange.identity.hash();
         if let Some(count) = self.senders.get_mut(&sender) {
             *count -= 1;
@@ -281,6 +289,7 @@ impl Server {
             queued: matches!(exchange.step, Step::Storing(_)),
             delivered: false,
             displayed: false,
+            content: exchange.content,
             expires: self.remember_until(parts.now.unix, envelope, expires),
         };
         self.note(parts, exchange.user, exchange.key, record, status == 200);
@@ -330,6 +339,7 @@ impl Server {
             queued: false,
             delivered: false,
             displayed: false,
+            content: ContentKey::default(),
             expires: identity.at.saturating_add(GRACE).as_secs(),
         });
         match kind {

@@ -12,7 +12,7 @@ use crate::node::Parts;
 use crate::policy::{Outcome, outcome};
 use crate::registrar::Device;
 use crate::service::Service;
-use crate::store::model::{Envelope, MessageKey};
+use crate::store::model::{ContentKey, Envelope};
 use cpm_base::{Handle, TimerId};
 use cpm_sip::Message;
 use cpm_sip::endpoint::ClientTxn;
@@ -44,7 +44,7 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(crate) struct Fork {
     user: UserId,
-    key: MessageKey,
+    content: ContentKey,
     envelope: Envelope,
     service: Service,
     purpose: Purpose,
@@ -72,7 +72,7 @@ enum State {
 /// What to send to whom, and why.
 pub(super) struct Delivery {
     pub(super) user: UserId,
-    pub(super) key: MessageKey,
+    pub(super) content: ContentKey,
     pub(super) envelope: Envelope,
     pub(super) service: Service,
     pub(super) purpose: Purpose,
@@ -83,12 +83,12 @@ impl Server {
     /// Sends a message to all `devices` at once.
     // spec: CONV-PM-041, CONV-PF-041
     pub(super) fn fork(&mut self, parts: &mut Parts<'_>, delivery: Delivery) -> Handle<Fork> {
-        let Delivery { user, key, envelope, service, purpose, devices } = delivery;
+        let Delivery { user, content, envelope, service, purpose, devices } = delivery;
         let branches = devices.into_iter().map(|device| Branch { device, state: State::Waiting }).collect();
         let timer = None;
         let fork = Fork {
             user,
-            key,
+            content,
             envelope,
             service,
             purpose,
@@ -196,11 +196,11 @@ impl Server {
             branch.state = State::Final(status);
         }
         let delivered = (200..300).contains(&status);
-        let (user, key, purpose, decided) = (fork.user, fork.key, fork.purpose, fork.decided);
+        let (user, content, purpose, decided) = (fork.user, fork.content, fork.purpose, fork.decided);
         let all_final = fork.branches.iter().all(|branch| matches!(branch.state, State::Final(_)));
         if decided {
             if delivered && purpose != Purpose::Copy {
-                self.delivered_late(parts, user, key);
+                self.delivered_late(parts, user, content);
             }
         } else if delivered || all_final {
             self.decide(parts, id.fork);

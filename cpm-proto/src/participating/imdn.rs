@@ -132,7 +132,7 @@ impl Server {
         let Some(envelope) = self.users.get(user).and_then(|sender| own_copy(parts, sender, envelope)) else {
             return;
         };
-        let (service, purpose, key) = (Service::Message, Purpose::Copy, exchange.key);
-        self.fork(parts, Delivery { user, key, envelope, service, purpose, devices });
+        let (service, purpose, content) = (Service::Message, Purpose::Copy, exchange.content);
+        self.fork(parts, Delivery { user, content, envelope, service, purpose, devices });
     }
 }

@@ -28,7 +28,7 @@ use crate::gate::Gate;
 use crate::node::Parts;
 use crate::registrar::Registrar;
 use crate::store::engine::{StoreAnswer, StoreError};
-use crate::store::model::MessageKey;
+use crate::store::model::ContentKey;
 use crate::{Limits, Policy, Stats};
 use cpm_base::{Arena, FlowId, Handle, HashSeed, Now, Rng, SeededMap, Side, Wheel};
 use cpm_sip::auth::{Verifier, VerifierConfig};
@@ -91,7 +91,7 @@ pub(crate) struct Server {
     progress: restore::Progress,
     exchanges: Arena<Exchange>,
     /// Exchanges under way by recipient and message.
-    active: SeededMap<(UserId, MessageKey), Handle<Exchange>>,
+    active: SeededMap<(UserId, ContentKey), Handle<Exchange>>,
     /// Exchanges under way by sender.
     senders: BTreeMap<[u8; 16], usize>,
     forks: Arena<Fork>,

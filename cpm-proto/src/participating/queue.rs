@@ -2,7 +2,7 @@
 //! written to the store is decided by the caller.
 
 use crate::policy::backoff;
-use crate::store::model::{MessageKey, Notification};
+use crate::store::model::{ContentKey, MessageKey, Notification};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ const REFUSALS: u32 = 3;
 pub(crate) struct Entry {
     /// Sender and Message-ID.
     pub(crate) key: MessageKey,
+    /// The same with the content.
+    pub(crate) content: ContentKey,
     /// Hash of the sender's address, for order (CONV-DF-010).
     pub(crate) sender: [u8; 16],
     /// It is a notification about this message.
@@ -101,8 +103,8 @@ impl Queue {
     }
 
     /// The entry of this message.
-    pub(crate) fn find(&self, key: MessageKey) -> Option<u64> {
-        self.entries.iter().find(|(_, entry)| entry.key == key).map(|(seq, _)| *seq)
+    pub(crate) fn find(&self, content: ContentKey) -> Option<u64> {
+        self.entries.iter().find(|(_, entry)| entry.content == content).map(|(seq, _)| *seq)
     }
 
     /// The queued `delivered` notification about a message, which a `displayed` one makes superfluous.

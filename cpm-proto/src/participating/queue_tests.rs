@@ -3,6 +3,7 @@ use super::*;
 fn entry(id: &str, sender: u8, size: u64) -> Entry {
     Entry {
         key: MessageKey::of("s", id),
+        content: ContentKey::of("s", id, b""),
         sender: [sender; 16],
         notification: None,
         size,

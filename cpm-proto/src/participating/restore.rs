@@ -7,7 +7,8 @@ use crate::Event;
 use crate::node::{NodeWaiter, Parts};
 use crate::store::engine::{Durability, Expect, StoreAnswer, StoreError, StoreOp};
 use crate::store::model::{
-    BindingRecord, DeferredRecord, HiddenRecord, Kind, MessageKey, Owner, SeenRecord, hash128, key, split_key,
+    BindingRecord, ContentKey, DeferredRecord, HiddenRecord, Kind, MessageKey, Owner, SeenRecord, hash128,
+    key, split_key,
 };
 use bytes::Bytes;
 use cpm_sip::Uri;
@@ -122,7 +123,8 @@ impl Server {
         let own = self.users.get(user).map(|served| served.canonical.as_str()).unwrap_or_default();
         let about = record.notification.as_ref().map(|(id, _)| MessageKey::of(own, id));
         let key = MessageKey::of(&sender, &record.envelope.message_id);
-        entry_of(record, key, hash128(&[sender.as_bytes()]), about, size)
+        let content = ContentKey::of(&sender, &record.envelope.message_id, &record.envelope.body);
+        entry_of(record, key, content, hash128(&[sender.as_bytes()]), about, size)
     }
 
     fn drop_later(&mut self, owner: Owner, key: Bytes) {
@@ -137,21 +139,27 @@ impl Server {
         for (user, seq, key, entry) in progress.deferred {
             let Some(owner) = self.users.get(user).map(|served| served.owner) else { continue };
             let queue = self.queues.entry(user).or_default();
-            let outcome = self.seen.get(user, entry.key);
+            let outcome = self.seen.get(user, entry.key).filter(|record| record.content == entry.content);
             // The outcome says that a Device has it, or it stands here already: this write was made by a batch
             // whose answer nobody saw, and its sender has tried again since.
             let done = outcome.is_some_and(|record| record.status != 0 && !record.queued);
-            if done || queue.find(entry.key).is_some() {
+            if done || queue.find(entry.content).is_some() {
                 self.drop_later(owner, key);
                 continue;
             }
-            let (message, expires) = (entry.key, entry.expires);
-            let remembered = outcome.is_some() || entry.notification.is_some();
+            let (message, content, expires) = (entry.key, entry.content, entry.expires);
+            let remembered = self.seen.get(user, message).is_some() || entry.notification.is_some();
             queue.restore(seq, entry);
             if !remembered {
                 let expires = expires.saturating_add(REMEMBERED).as_secs();
-                let record =
-                    SeenRecord { status: 202, queued: true, delivered: false, displayed: false, expires };
+                let record = SeenRecord {
+                    status: 202,
+                    queued: true,
+                    delivered: false,
+                    displayed: false,
+                    content,
+                    expires,
+                };
                 self.seen.put(user, message, record);
             }
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::model::ContentKey;
 
 const BOB: UserId = UserId(1);
 const MALLORY: UserId = UserId(2);
@@ -8,7 +9,14 @@ fn table(limit: usize) -> Seen {
 }
 
 fn record(expires: u64) -> SeenRecord {
-    SeenRecord { status: 200, queued: false, delivered: false, displayed: false, expires }
+    SeenRecord {
+        status: 200,
+        queued: false,
+        delivered: false,
+        displayed: false,
+        content: ContentKey::default(),
+        expires,
+    }
 }
 
 // test: CONV-IMDN-040, CONV-PF-070

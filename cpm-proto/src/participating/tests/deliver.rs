@@ -317,3 +317,28 @@ fn a_private_sender_must_not_show_itself_inside_either() {
     assert_eq!(alice.status(&mut world, &draft), 403);
     bob.none(&mut world);
 }
+
+#[test]
+fn one_message_id_with_two_contents_is_two_messages() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (Device::udp("alice", 5061), Device::udp("bob", 5062));
+    let other = |id: &str| {
+        let body = String::from_utf8(text("bob", id).body).unwrap().replace("hello", "something else");
+        Draft { body: body.into(), ..text("bob", id) }
+    };
+    assert_eq!(alice.status(&mut world, &text("bob", "m1")), 202);
+    assert_eq!(alice.status(&mut world, &other("m1")), 202);
+    assert_eq!(alice.status(&mut world, &other("m1")), 202, "a retry");
+    assert_eq!(world.stats().deferred, 2);
+    world.crash();
+    assert_eq!(world.stats().deferred, 2);
+    bob.register(&mut world);
+    assert_eq!(bob.accept(&mut world).body(), text("bob", "m1").body);
+    assert_eq!(bob.accept(&mut world).body(), other("m1").body);
+    bob.none(&mut world);
+    assert!(alice.message(&mut world, &text("bob", "m2")).is_none());
+    bob.accept(&mut world);
+    assert_eq!(alice.response(&mut world).unwrap().status(), Some(200));
+    assert!(alice.message(&mut world, &other("m2")).is_none());
+    bob.accept(&mut world);
+}

@@ -126,6 +126,18 @@ impl MessageKey {
     }
 }
 
+/// Names one message with its very content: a sender that gives two messages the same Message-ID has sent two
+/// (design threats 4.9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentKey(pub [u8; 16]);
+
+impl ContentKey {
+    /// The message with this `imdn.Message-ID` and this CPIM body, sent by this canonical address.
+    pub fn of(sender: &str, message_id: &str, body: &[u8]) -> Self {
+        Self(hash128(&[message_id.as_bytes(), sender.as_bytes(), body]))
+    }
+}
+
 /// The first 16 bytes of SHA-256 over length-prefixed parts.
 pub fn hash128(parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Sha256::new();

@@ -1,5 +1,6 @@
 //! What became of one message toward one recipient, and which notifications about it have gone back.
 
+use super::ContentKey;
 use super::codec::{Reader, Writer};
 use bytes::Bytes;
 
@@ -17,6 +18,8 @@ pub struct SeenRecord {
     pub delivered: bool,
     /// A `displayed` notification has passed.
     pub displayed: bool,
+    /// Which content that was.
+    pub content: ContentKey,
     /// The message is forgotten then. Seconds since the Unix epoch.
     pub expires: u64,
 }
@@ -26,7 +29,7 @@ impl SeenRecord {
     pub fn encode(&self) -> Bytes {
         let flags = u8::from(self.queued) | u8::from(self.delivered) << 1 | u8::from(self.displayed) << 2;
         let mut out = Writer::new(SCHEMA);
-        out.u32(u32::from(self.status)).byte(flags).u64(self.expires);
+        out.u32(u32::from(self.status)).byte(flags).u64(self.expires).bytes(&self.content.0);
         out.finish()
     }
 
@@ -36,12 +39,14 @@ impl SeenRecord {
         let status = u16::try_from(from.u32()?).ok()?;
         let flags = from.byte()?;
         let expires = from.u64()?;
+        let content = ContentKey(from.bytes()?.as_ref().try_into().ok()?);
         from.end()?;
         Some(Self {
             status,
             queued: flags & 1 != 0,
             delivered: flags & 2 != 0,
             displayed: flags & 4 != 0,
+            content,
             expires,
         })
     }

@@ -79,7 +79,9 @@ fn records_survive_the_store() {
         let binding = BindingRecord { binding, transport: Transport::Tcp, remote: source.parse().unwrap() };
         assert_eq!(BindingRecord::decode(&binding.encode()), Some(binding));
     }
-    let seen = SeenRecord { status: 202, queued: true, delivered: false, displayed: true, expires: 77 };
+    let content = ContentKey::of("a", "b", b"c");
+    let seen =
+        SeenRecord { status: 202, queued: true, delivered: false, displayed: true, content, expires: 77 };
     assert_eq!(SeenRecord::decode(&seen.encode()), Some(seen));
     let hidden = HiddenRecord { sender: Owner::of("x"), expires: 7 };
     assert_eq!(HiddenRecord::decode(&hidden.encode()), Some(hidden));
