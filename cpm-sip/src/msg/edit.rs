@@ -190,10 +190,7 @@ impl<'m> Edit<'m> {
         let rest = match self.fate(at) {
             Fate::Value(Cow::Owned(value)) => after_first(id, value).map(|rest| Cow::Owned(rest.to_owned())),
             Fate::Value(Cow::Borrowed(value)) => after_first(id, value).map(Cow::Borrowed),
-            Fate::Keep | Fate::Drop => {
-                let value = self.message.all_headers().nth(at).map_or("", |(_, _, value)| value);
-                after_first(id, value).map(Cow::Borrowed)
-            }
+            Fate::Keep | Fate::Drop => after_first(id, self.message.value_at(at)).map(Cow::Borrowed),
         };
         self.decide(at, rest.map_or(Fate::Drop, Fate::Value));
         self

@@ -83,6 +83,12 @@ impl Message {
     pub(super) fn spans(&self) -> &[Span] {
         &self.spans
     }
+
+    /// The value of the field at this position.
+    pub(super) fn value_at(&self, at: usize) -> &str {
+        let value = |span: &Span| self.text(usize::from(span.value_at), usize::from(span.value_len));
+        self.spans.get(at).map_or("", value)
+    }
 }
 
 accessors! { Message, [] }
