@@ -242,6 +242,8 @@ impl Server {
             let reply = match error {
                 StoreError::Full => Reply::later(FULL),
                 StoreError::Unavailable { retry } => Reply::busy(retry.as_secs()),
+                // Another writer took this place; there are others.
+                StoreError::Conflict { .. } => Reply::busy(1),
                 _ => Reply::new(500),
             };
             return self.refuse(parts, handle, &reply);

@@ -4,7 +4,7 @@
 use super::queue::Entry;
 use super::{Server, Timer, UserId, Waiter};
 use crate::node::{NodeWaiter, Parts};
-use crate::store::engine::{Durability, StoreError, StoreOp};
+use crate::store::engine::{Durability, Expect, StoreError, StoreOp};
 use crate::store::model::Owner;
 use cpm_base::Handle;
 use std::time::Duration;
@@ -78,8 +78,14 @@ impl Server {
         result: Result<(), StoreError>,
     ) {
         let Some(insist) = self.insists.get(handle) else { return };
+        let again = match result {
+            Err(StoreError::Unavailable { .. } | StoreError::Full) => true,
+            // A write that expects something has met what another one has made of it: it is out of date.
+            Err(StoreError::Conflict { .. }) => !insist.batch.iter().any(expects),
+            _ => false,
+        };
         match result {
-            Err(StoreError::Unavailable { .. } | StoreError::Full) if insist.tries < TRIES => {
+            Err(_) if again && insist.tries < TRIES => {
                 let wait = Duration::from_secs(1 << insist.tries.min(6));
                 self.timers.arm(parts.now.mono, parts.now.mono + wait, "insist", Timer::Insist(handle));
             }
@@ -93,5 +99,13 @@ impl Server {
                 }
             }
         }
+    }
+}
+
+/// Whether an operation depends on what is there.
+fn expects(op: &StoreOp) -> bool {
+    match op {
+        StoreOp::Put { expect, .. } | StoreOp::Delete { expect, .. } => *expect != Expect::Any,
+        _ => true,
     }
 }

@@ -130,6 +130,7 @@ impl Server {
             parts.store_failed();
             let wait = match error {
                 StoreError::Unavailable { retry } => retry,
+                StoreError::Conflict { .. } => Duration::from_secs(1),
                 _ => Duration::from_secs(30),
             };
             self.answer_registration(parts, user, &Reply::busy(wait.as_secs()));

@@ -209,6 +209,7 @@ fn a_store_that_is_full_or_away_is_an_honest_answer() {
     let table = [
         (StoreError::Full, 480),
         (StoreError::Unavailable { retry: secs(9) }, 503),
+        (StoreError::Conflict { op: 0, current: 1 }, 503),
         (StoreError::Corrupt, 500),
     ];
     for (error, expected) in table {
@@ -375,10 +376,16 @@ fn a_refresh_asks_again_but_not_too_often() {
 
 #[test]
 fn dequeuing_is_repeated_until_the_store_takes_it() {
+    for error in [StoreError::Unavailable { retry: secs(1) }, StoreError::Conflict { op: 0, current: 1 }] {
+        dequeue_despite(error);
+    }
+}
+
+fn dequeue_despite(error: StoreError) {
     let (mut world, _alice, mut bob) = waiting(&["m1"]);
     bob.register(&mut world);
     let request = bob.one(&mut world);
-    world.store.fail_applies(3, StoreError::Unavailable { retry: secs(1) });
+    world.store.fail_applies(3, error);
     bob.answer(&mut world, &request, 200);
     assert_eq!(world.stats().deferred, 0);
     assert!(!world.node.is_quiescent());
