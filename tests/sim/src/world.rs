@@ -350,9 +350,13 @@ impl<M: FlowMachine, H: Handler<M>> World<M, H> {
     pub(crate) fn feed(&mut self, host: usize, input: ShellInput<M::Input>) {
         let now = self.now_of(host);
         match &input {
-            ShellInput::Read { flow, data } => self.note(host, format_args!("reads on flow {}", flow.0), data),
+            ShellInput::Read { flow, data } => {
+                self.note(host, format_args!("reads on flow {}", flow.0), data)
+            }
             ShellInput::Connected { flow, .. } => self.note(host, format_args!("flow {} is up", flow.0), &[]),
-            ShellInput::Closed { flow, reason } => self.note(host, format_args!("flow {}: {reason}", flow.0), &[]),
+            ShellInput::Closed { flow, reason } => {
+                self.note(host, format_args!("flow {}: {reason}", flow.0), &[])
+            }
             _ => {}
         }
         // A new input may well arm a timer for this very moment again.

@@ -6,6 +6,9 @@
 //! | `CPM_SIM_SEEDS` | how many seeds | as the test says |
 //! | `CPM_SIM_BASE` | the first of them | 0 |
 
+// Which seed failed and where its trace lies is for the person who runs the test.
+#![allow(clippy::print_stderr)]
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 
@@ -16,40 +19,54 @@ fn number(name: &str) -> Option<u64> {
 
 /// Runs `story` in a fresh world for each seed. At the first that fails, plays it again with a record, writes
 /// the trace, names the seed and fails with it. Gives what the runs returned.
-pub(crate) fn each<W, R>(
+pub(crate) fn each<W, R: Send>(
     test: &str,
     count: u64,
-    make: impl Fn(u64, bool) -> W,
-    story: impl Fn(&mut W) -> R,
-    lines: impl Fn(&W) -> &[String],
+    make: impl Fn(u64, bool) -> W + Sync,
+    story: impl Fn(&mut W) -> R + Sync,
+    lines: impl Fn(&W) -> &[String] + Sync,
 ) -> Vec<R> {
     let single = number("CPM_SIM_SEED");
     let first = single.or_else(|| number("CPM_SIM_BASE")).unwrap_or(0);
     let count = if single.is_some() { 1 } else { number("CPM_SIM_SEEDS").unwrap_or(count) };
-    let mut results = Vec::new();
-    for seed in first..first + count {
-        let mut world = make(seed, single.is_some());
-        let result = catch_unwind(AssertUnwindSafe(|| story(&mut world)));
-        if single.is_some() {
-            write_trace(test, seed, lines(&world));
-        }
-        match result {
-            Ok(result) => results.push(result),
-            Err(failure) => {
-                if single.is_none() {
-                    let mut again = make(seed, true);
-                    // It fails again; the trace is what is wanted now.
-                    let _ = catch_unwind(AssertUnwindSafe(|| story(&mut again)));
-                    write_trace(test, seed, lines(&again));
-                }
-                eprintln!(
-                    "seed {seed} failed; replay: CPM_SIM_SEED={seed} cargo test -p cpm-sim --test {test}"
-                );
-                resume_unwind(failure);
-            }
-        }
+    let seeds: Vec<u64> = (first..first + count).collect();
+    let run = |seeds: &[u64]| {
+        seeds.iter().map(|seed| one(test, *seed, single.is_some(), &make, &story, &lines)).collect::<Vec<R>>()
+    };
+    // Each run is single-threaded; two of them share the machine.
+    let (left, right) = seeds.split_at(seeds.len().div_ceil(2));
+    std::thread::scope(|scope| {
+        let left = scope.spawn(|| run(left));
+        let mut right = run(right);
+        let mut results = left.join().unwrap_or_else(|failure| resume_unwind(failure));
+        results.append(&mut right);
+        results
+    })
+}
+
+fn one<W, R>(
+    test: &str,
+    seed: u64,
+    single: bool,
+    make: impl Fn(u64, bool) -> W,
+    story: impl Fn(&mut W) -> R,
+    lines: impl Fn(&W) -> &[String],
+) -> R {
+    let mut world = make(seed, single);
+    let result = catch_unwind(AssertUnwindSafe(|| story(&mut world)));
+    if single {
+        write_trace(test, seed, lines(&world));
     }
-    results
+    result.unwrap_or_else(|failure| {
+        if !single {
+            let mut again = make(seed, true);
+            // It fails again; the trace is what is wanted now.
+            let _ = catch_unwind(AssertUnwindSafe(|| story(&mut again)));
+            write_trace(test, seed, lines(&again));
+        }
+        eprintln!("seed {seed} failed; replay: CPM_SIM_SEED={seed} cargo test -p cpm-sim --test {test}");
+        resume_unwind(failure)
+    })
 }
 
 fn write_trace(test: &str, seed: u64, lines: &[String]) {
