@@ -162,7 +162,7 @@ class Process:
 def serve(world, users, config=None):
     """`cpm serve` for these users, and the address it listens on."""
     command = [CPM, "serve", "--domain", "example.test", "--sip", "127.0.0.1:0"]
-    command += ["--data", world.path("data")]
+    command += ["--data", world.path("data"), "--runtime", "tokio"]
     listed = "".join(f"sip:{user}@example.test:{user}-secret\n" for user in users)
     command += ["--users", world.write("users", listed)]
     if config:
@@ -175,7 +175,8 @@ def client(world, user, server, transport, instance):
     """A registered `cpm client`."""
     command = [CPM, "client", "--json", "--address", f"sip:{user}@example.test"]
     command += ["--password-file", world.write(f"{user}.password", f"{user}-secret\n")]
-    command += ["--server", server, "--transport", transport]
+    # The other runtime than the server's: both meet the peers.
+    command += ["--server", server, "--transport", transport, "--runtime", "smol"]
     command += ["--instance", f"urn:uuid:00000000-0000-4000-8000-{instance:012x}"]
     device = world.start(f"{user}-{transport}", command, stdin=True, lines=True)
     device.expect("registered")

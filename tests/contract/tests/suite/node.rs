@@ -67,7 +67,7 @@ impl Device {
     }
 
     async fn send(&self, to: &str, text: &str, want: Want) -> String {
-        let message = Outgoing::text(format!("sip:{to}@example.test"), text).want(want).reference(text);
+        let message = Outgoing::text(format!("sip:{to}@example.test"), text).want(want);
         let command = self.client.command(ClientCommand::Send(message));
         within(DEADLINE, command).await.unwrap().expect("a message has an id")
     }
@@ -132,6 +132,25 @@ fn a_message_is_delivered_and_read_over_every_transport_and_family() {
             bob.stop().await;
             let stats = server.stats().await.unwrap();
             assert_eq!((stats.node.exchanges, stats.node.deferred, stats.node.bindings), (0, 0, 0));
+            within(DEADLINE, server.stop()).await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_long_message_reaches_a_datagram_device() {
+    let long = "long text, äöü, ".repeat(300);
+    for addr in ["127.0.0.1:0", "[::1]:0"] {
+        block_on(async {
+            let server = serve(addr, Box::new(GatedEngine::new(Gate::open()))).await;
+            let at = server.addresses()[0].addr;
+            let alice = Device::start("alice", at, Transport::Tcp, 1).await;
+            let bob = Device::start("bob", at, Transport::Udp, 2).await;
+            let id = alice.send("bob", &long, Want::default()).await;
+            assert_eq!(alice.accepted().await, (id, 200));
+            assert_eq!(bob.message().await.text().as_deref(), Some(long.as_str()));
+            alice.stop().await;
+            bob.stop().await;
             within(DEADLINE, server.stop()).await.unwrap();
         });
     }
