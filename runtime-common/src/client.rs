@@ -192,3 +192,30 @@ pub fn client_node(mut config: cpm_proto::Config, seed: Option<[u8; 32]>) -> Res
     };
     Ok(Node::new(config, seed))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cpm_proto::Secret;
+
+    fn listen(server: &str, transport: Transport) -> Vec<Listen> {
+        let server = server.parse().unwrap();
+        let account = Account::new("sip:a@example.test", Secret::new("x"), server, transport, "urn:uuid:x");
+        ClientOptions::new(account).listen()
+    }
+
+    // test: RFC3261-18.2.1
+    #[test]
+    fn what_listens_on_udp_listens_on_tcp_at_the_same_port() {
+        for (server, any) in [("192.0.2.1:5060", "0.0.0.0:0"), ("[2001:db8::1]:5060", "[::]:0")] {
+            let both = listen(server, Transport::Udp);
+            let transports: Vec<Transport> = both.iter().map(|entry| entry.transport).collect();
+            assert_eq!(transports, [Transport::Udp, Transport::Tcp]);
+            assert!(both.iter().all(|entry| entry.addr == any.parse().unwrap()));
+            let bound = crate::net::bind_all(&both).unwrap();
+            let ports: Vec<u16> = bound.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
+            assert_eq!(ports[0], ports[1]);
+            assert!(listen(server, Transport::Tcp).is_empty(), "over TCP it only opens connections");
+        }
+    }
+}
