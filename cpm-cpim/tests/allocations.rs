@@ -53,7 +53,7 @@ fn refusing_takes_no_heap() {
 }
 
 /// Something that handles an input of the given size.
-type Work = Box<dyn Fn(usize)>;
+type Work<'a> = Box<dyn Fn(usize) + 'a>;
 
 /// Doubling the input at most doubles the work, counted in heap bytes, where a reader has any.
 #[test]
@@ -64,7 +64,7 @@ fn linear_memory() {
     };
     let limits = Limits::default();
     let kind = ContentType::parse("multipart/mixed;boundary=b", &limits).unwrap();
-    let work: [(&str, Work); 4] = [
+    let work: [(&str, Work<'_>); 4] = [
         (
             "multipart of near misses",
             Box::new(|n| {

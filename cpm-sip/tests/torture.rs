@@ -40,7 +40,7 @@ fn table() -> Vec<(String, String)> {
     text.lines().skip(1).map(columns).collect()
 }
 
-// test: RFC3261-21.4.1 RFC4475 RFC5118
+// test: RFC3261-21.4.1 RFC4475-3 RFC5118-4
 #[test]
 fn every_message_gets_what_it_is_owed() {
     let mut accepted = 0;

@@ -51,7 +51,7 @@ fn take(endpoint: &mut Endpoint, now: Now) -> (Vec<u16>, usize) {
     (sent, requests)
 }
 
-// test: RFC4475 RFC5118 RFC3261-8.2.7 RFC3261-17.2
+// test: RFC4475-3 RFC5118-4 RFC3261-8.2.7 RFC3261-17.2
 #[test]
 fn datagrams() {
     for (name, verdict, raw) in table() {
