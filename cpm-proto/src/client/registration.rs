@@ -23,13 +23,16 @@ use cpm_sip::register::{Outcome, Registration, RegistrationConfig};
 use cpm_sip::txn::TxnFailure;
 use cpm_sip::{Message, Uri};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest time between two REGISTERs over UDP.
 const UDP_REFRESH: Duration = Duration::from_secs(25);
 
 /// Time between two pings on a connection; the pong may take 10 s more.
 const TCP_PING: Duration = Duration::from_secs(20);
+
+/// A nonce that is stale before this age was forgotten, not used up: servers keep theirs for five minutes or more.
+const YOUNG_NONCE: Duration = Duration::from_secs(240);
 
 /// Longest pause between two attempts to register: with one transaction or connection attempt in between, a server
 /// that is back is found within 35 s.
@@ -62,6 +65,12 @@ pub(crate) struct Link {
     asking: bool,
     /// The owner knows that the account is registered.
     told: bool,
+    /// When the present nonce was given.
+    nonce_since: Option<Instant>,
+    /// The REGISTER under way was challenged.
+    challenged: bool,
+    /// The last refresh was challenged.
+    challenged_before: bool,
     timer: Option<TimerId>,
     leave_timer: Option<TimerId>,
     service_route: Vec<String>,
@@ -89,6 +98,9 @@ impl Link {
             connecting: false,
             asking: false,
             told: false,
+            nonce_since: None,
+            challenged: false,
+            challenged_before: false,
             timer: None,
             leave_timer: None,
             service_route: Vec::new(),
@@ -135,6 +147,18 @@ impl Link {
     /// requests go over TCP.
     pub(super) fn flow(&self, account: &Account) -> Option<FlowId> {
         self.way.filter(|_| account.transport.is_reliable()).map(|(flow, _)| flow)
+    }
+
+    /// The registrar challenged. A refresh whose nonce it does not know, or no longer although it is young, tells that
+    /// it was restarted: the owner hears of the registration anew. A registrar that challenges every refresh does not
+    /// mean that.
+    fn challenged(&mut self, now: Instant, stale: bool) {
+        let young = self.nonce_since.is_some_and(|since| now.saturating_duration_since(since) < YOUNG_NONCE);
+        if !stale || young && !self.challenged_before {
+            self.told = false;
+        }
+        self.nonce_since = Some(now);
+        self.challenged = true;
     }
 
     /// The route set the registrar gave (RFC 3608).
@@ -293,9 +317,8 @@ impl User {
 
     /// A response to a REGISTER.
     pub(super) fn on_register_response(&mut self, cx: &mut Cx<'_>, message: &Message) {
-        if matches!(message.status(), Some(401 | 407)) && !says_stale(message) {
-            // A refresh whose nonce the server does not know at all: it was restarted.
-            self.link.told = false;
+        if matches!(message.status(), Some(401 | 407)) {
+            self.link.challenged(cx.now.mono, says_stale(message));
         }
         self.link.asking &= message.status().is_none_or(|status| status < 200);
         let outcome = self.link.registration.response(cx.now, message);
@@ -315,6 +338,8 @@ impl User {
         match outcome {
             Outcome::Registered(granted) => {
                 self.link.service_route = granted.service_route;
+                self.link.challenged_before = self.link.challenged && granted.refreshed;
+                self.link.challenged = false;
                 if self.link.state == State::Down {
                     self.link.state = State::Up;
                 }

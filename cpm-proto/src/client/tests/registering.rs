@@ -55,13 +55,34 @@ fn a_restarted_server_that_forgot_the_nonce_is_told_as_registered_again() {
     assert_eq!(bench.next_event(), ClientEvent::Registered);
 }
 
-#[test]
-fn a_stale_nonce_is_renewed_in_silence() {
-    let mut bench = Bench::registered();
+/// Answers the next refresh with a stale challenge and the request after it with success.
+fn stale(bench: &mut Bench) {
     let refresh = bench.request_within("REGISTER", secs(25), &[]);
     bench.answer(&refresh, "401 Unauthorized", &CHALLENGE_401.replace("\r\n", ", stale=true\r\n"));
     let again = bench.request("REGISTER");
     bench.answer(&again, "200 OK", "Expires: 3600\r\n");
+}
+
+#[test]
+fn a_nonce_that_is_stale_while_young_tells_of_a_restart() {
+    let mut bench = Bench::registered();
+    stale(&mut bench);
+    assert_eq!(bench.next_event(), ClientEvent::Registered);
+    // A server that challenges every refresh is not restarted all the time.
+    stale(&mut bench);
+    stale(&mut bench);
+    bench.no_event();
+}
+
+#[test]
+fn an_old_nonce_is_renewed_in_silence() {
+    let mut bench = Bench::registered();
+    let start = bench.elapsed();
+    while bench.elapsed() < start + 245 {
+        let refresh = bench.request_within("REGISTER", secs(25), &[]);
+        bench.answer(&refresh, "200 OK", "Expires: 3600\r\n");
+    }
+    stale(&mut bench);
     bench.no_event();
 }
 
