@@ -1,7 +1,6 @@
 //! Medians of CPU time over interleaved rounds: every contender runs in every round, so a slow moment hits all of
 //! them alike and ratios stay true on a shared machine; and time that other programs had is not counted.
 
-use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// CPU time of this thread so far where the system tells (Linux), else the time of day.
@@ -37,7 +36,7 @@ pub fn medians(jobs: &mut [Job<'_>]) -> Vec<f64> {
         for ((job, calls), times) in jobs.iter_mut().zip(&calls).zip(&mut rounds) {
             let started = clock.now();
             for _ in 0..*calls {
-                black_box(job());
+                job();
             }
             times.push((clock.now() - started).as_secs_f64() * 1e9 / f64::from(*calls));
         }
@@ -57,7 +56,7 @@ fn calibrate(job: &mut Job<'_>, clock: &Clock) -> u32 {
     loop {
         let started = clock.now();
         for _ in 0..calls {
-            black_box(job());
+            job();
         }
         let took = clock.now() - started;
         if took * 4 >= SLICE || calls >= 1 << 30 {
