@@ -42,9 +42,10 @@ fn is_unreachable(status: u16) -> bool {
     matches!(status, 300..=399 | 401 | 407 | 408 | 480 | 486 | 503)
 }
 
-/// Whether a status refuses the message itself, so that trying again will not help.
+/// Whether a status refuses the message itself, so that trying again will not help. 404 and 410 speak of the contact:
+/// the Device has left it, and the message waits for its next registration.
 pub(crate) fn is_refusal(status: u16) -> bool {
-    (400..500).contains(&status) && !is_unreachable(status)
+    (400..500).contains(&status) && !is_unreachable(status) && !matches!(status, 404 | 410)
 }
 
 #[cfg(test)]
@@ -81,10 +82,10 @@ mod tests {
 
     #[test]
     fn refusals_are_the_answers_that_will_not_change() {
-        for status in [400, 403, 404, 413, 415, 488] {
+        for status in [400, 403, 413, 415, 488] {
             assert!(is_refusal(status), "{status}");
         }
-        for status in [200, 302, 401, 407, 408, 480, 486, 500, 503, 603] {
+        for status in [200, 302, 401, 404, 407, 408, 410, 480, 486, 500, 503, 603] {
             assert!(!is_refusal(status), "{status}");
         }
     }
