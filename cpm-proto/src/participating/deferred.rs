@@ -335,7 +335,9 @@ impl Server {
             self.timers.cancel(timer);
         }
         if queue.is_empty() {
-            self.queues.remove(&user);
+            // Its places are never used again: a removal that is still being repeated must not meet a new entry.
+            let used = std::mem::take(&mut queue.queue);
+            *queue = UserQueue { queue: used, ..UserQueue::default() };
             return;
         }
         let retry =
