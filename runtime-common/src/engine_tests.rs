@@ -19,7 +19,7 @@ type Log = Arc<Mutex<Vec<Step>>>;
 /// Writes down its calls; a sync waits for a permit, if there are permits at all.
 struct Recorder {
     log: Log,
-    permits: Option<Receiver<()>>,
+    gate: Option<(Sender<()>, Receiver<()>)>,
     apply: fn(&[StoreOp]) -> Answer,
     sync: fn() -> Result<(), StoreError>,
 }
@@ -32,7 +32,8 @@ impl StoreEngine for Recorder {
     }
 
     fn sync(&mut self, durability: Durability) -> Result<(), StoreError> {
-        if let Some(permits) = &self.permits {
+        if let Some((entered, permits)) = &self.gate {
+            entered.send(()).unwrap();
             permits.recv().unwrap();
         }
         self.log.lock().unwrap().push(Step::Synced(durability));
@@ -52,13 +53,32 @@ fn done(_: &[StoreOp]) -> Answer {
 }
 
 fn recorder(log: &Log) -> Recorder {
-    Recorder { log: Arc::clone(log), permits: None, apply: done, sync: || Ok(()) }
+    Recorder { log: Arc::clone(log), gate: None, apply: done, sync: || Ok(()) }
 }
 
-/// A recorder whose syncs wait for permits.
-fn gated(log: &Log) -> (Recorder, Sender<()>) {
+/// Holds the syncs of a recorder back.
+struct Gate {
+    entered: Receiver<()>,
+    permit: Sender<()>,
+}
+
+impl Gate {
+    /// Blocks until the next sync has begun: from then on nothing joins its group.
+    fn wait_for_sync(&self) {
+        self.entered.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
+
+    /// Lets one sync pass.
+    fn open(&self) {
+        self.permit.send(()).unwrap();
+    }
+}
+
+/// A recorder whose syncs wait at a gate.
+fn gated(log: &Log) -> (Recorder, Gate) {
+    let (enter, entered) = channel();
     let (permit, permits) = channel();
-    (Recorder { permits: Some(permits), ..recorder(log) }, permit)
+    (Recorder { gate: Some((enter, permits)), ..recorder(log) }, Gate { entered, permit })
 }
 
 fn start(engine: Recorder, limits: EngineLimits) -> EngineThread {
@@ -106,13 +126,13 @@ fn the_answer_comes_after_the_sync() {
 #[test]
 fn nothing_is_answered_while_the_sync_runs() {
     let log = Log::default();
-    let (engine, permit) = gated(&log);
+    let (engine, gate) = gated(&log);
     let thread = start(engine, patient());
     submit(&thread, 1, Durability::Local).unwrap();
-    wait_for(&log, 1);
+    gate.wait_for_sync();
     std::thread::sleep(Duration::from_millis(20));
     assert_eq!(*log.lock().unwrap(), [applied(1)]);
-    permit.send(()).unwrap();
+    gate.open();
     thread.stop().unwrap();
     assert_eq!(log.lock().unwrap().last(), Some(&answered(1)));
 }
@@ -120,16 +140,16 @@ fn nothing_is_answered_while_the_sync_runs() {
 #[test]
 fn what_gathers_during_a_sync_shares_the_next_one() {
     let log = Log::default();
-    let (engine, permit) = gated(&log);
+    let (engine, gate) = gated(&log);
     let thread = start(engine, patient());
     submit(&thread, 0, Durability::Local).unwrap();
-    wait_for(&log, 1);
+    gate.wait_for_sync();
     for n in 1..=100 {
         submit(&thread, n, Durability::Local).unwrap();
     }
     assert_eq!(thread.waiting(), 100);
-    permit.send(()).unwrap();
-    permit.send(()).unwrap();
+    gate.open();
+    gate.open();
     thread.stop().unwrap();
     assert_eq!(syncs(&log), 2);
     // In the order submitted, each answered once.
@@ -144,15 +164,15 @@ fn what_gathers_during_a_sync_shares_the_next_one() {
 fn a_group_holds_so_many_batches_and_no_more() {
     for (gathered, groups) in [(255, 1), (256, 1), (257, 2), (600, 3)] {
         let log = Log::default();
-        let (engine, permit) = gated(&log);
+        let (engine, gate) = gated(&log);
         let thread = start(engine, patient());
         submit(&thread, 0, Durability::Local).unwrap();
-        wait_for(&log, 1);
+        gate.wait_for_sync();
         for n in 1..=gathered {
             submit(&thread, n, Durability::Local).unwrap();
         }
         for _ in 0..=groups {
-            permit.send(()).unwrap();
+            gate.open();
         }
         thread.stop().unwrap();
         assert_eq!(syncs(&log), 1 + groups, "{gathered}");
@@ -162,7 +182,7 @@ fn a_group_holds_so_many_batches_and_no_more() {
 #[test]
 fn a_group_that_takes_long_is_closed() {
     let log = Log::default();
-    let (mut engine, permit) = gated(&log);
+    let (mut engine, gate) = gated(&log);
     engine.apply = |_| {
         std::thread::sleep(Duration::from_millis(3));
         Ok(vec![StoreAnswer::Done])
@@ -170,7 +190,7 @@ fn a_group_that_takes_long_is_closed() {
     let thread = start(engine, EngineLimits::default());
     for n in 0..5 {
         submit(&thread, n, Durability::Local).unwrap();
-        permit.send(()).unwrap();
+        gate.open();
     }
     thread.stop().unwrap();
     // 3 ms each are more than the 2 ms of a group.
@@ -186,17 +206,17 @@ fn memory_durability_waits_for_no_sync() {
     assert_eq!(*log.lock().unwrap(), [applied(1), answered(1)]);
 
     let log = Log::default();
-    let (engine, permit) = gated(&log);
+    let (engine, gate) = gated(&log);
     let thread = start(engine, patient());
     submit(&thread, 0, Durability::Local).unwrap();
-    wait_for(&log, 1);
+    gate.wait_for_sync();
     submit(&thread, 1, Durability::Local).unwrap();
     submit(&thread, 2, Durability::Memory).unwrap();
-    permit.send(()).unwrap();
+    gate.open();
     // Answered although the second sync has no permit yet.
     wait_for(&log, 6);
     assert_eq!(log.lock().unwrap()[3..], [applied(1), applied(2), answered(2)]);
-    permit.send(()).unwrap();
+    gate.open();
     thread.stop().unwrap();
 }
 
@@ -207,15 +227,15 @@ fn a_group_is_synced_as_strongly_as_any_of_it_asks() {
         ([Durability::Local, Durability::Replicated, Durability::Local], Durability::Replicated),
     ] {
         let log = Log::default();
-        let (engine, permit) = gated(&log);
+        let (engine, gate) = gated(&log);
         let thread = start(engine, patient());
         submit(&thread, 0, Durability::Local).unwrap();
-        wait_for(&log, 1);
+        gate.wait_for_sync();
         for (n, durability) in (1..).zip(asked) {
             submit(&thread, n, durability).unwrap();
         }
-        permit.send(()).unwrap();
-        permit.send(()).unwrap();
+        gate.open();
+        gate.open();
         thread.stop().unwrap();
         assert!(log.lock().unwrap().contains(&Step::Synced(strongest)));
         assert_eq!(syncs(&log), 2);
@@ -226,14 +246,14 @@ fn a_group_is_synced_as_strongly_as_any_of_it_asks() {
 fn after_a_failed_sync_everybody_hears_of_it_and_the_engine_is_left_alone() {
     for error in [UNAVAILABLE, StoreError::Corrupt] {
         let log = Log::default();
-        let (mut engine, permit) = gated(&log);
+        let (mut engine, gate) = gated(&log);
         engine.sync = if error == UNAVAILABLE { || Err(UNAVAILABLE) } else { || Err(StoreError::Corrupt) };
         let thread = start(engine, patient());
         submit(&thread, 0, Durability::Local).unwrap();
-        wait_for(&log, 1);
+        gate.wait_for_sync();
         submit(&thread, 1, Durability::Local).unwrap();
         submit(&thread, 2, Durability::Memory).unwrap();
-        permit.send(()).unwrap();
+        gate.open();
         thread.stop().unwrap();
         let expected = [
             applied(0),
@@ -280,19 +300,19 @@ fn a_conflict_is_told_only_when_what_it_met_is_safe() {
 #[test]
 fn a_full_queue_refuses_at_once() {
     let log = Log::default();
-    let (engine, permit) = gated(&log);
+    let (engine, gate) = gated(&log);
     let thread = start(engine, EngineLimits { queue: 3, ..patient() });
     submit(&thread, 0, Durability::Local).unwrap();
     // The thread has it and waits for a permit.
-    wait_for(&log, 1);
+    gate.wait_for_sync();
     for n in 1..=3 {
         submit(&thread, n, Durability::Local).unwrap();
     }
     assert_eq!(submit(&thread, 4, Durability::Local), Err(UNAVAILABLE));
     assert_eq!(submit(&thread, 5, Durability::Memory), Err(UNAVAILABLE));
     assert_eq!(thread.waiting(), 3);
-    permit.send(()).unwrap();
-    permit.send(()).unwrap();
+    gate.open();
+    gate.open();
     thread.stop().unwrap();
     let log = log.lock().unwrap();
     assert!(log.contains(&answered(3)) && !log.contains(&answered(4)));
