@@ -33,8 +33,8 @@ pub const ACCEPT_ENCODING: &str = "gzip, deflate, identity";
 /// ```
 ///
 /// # Errors
-/// [`UnknownCoding`](crate::ParseKind::UnknownCoding), [`Compressed`](crate::ParseKind::Compressed), or
-/// [`DecodedTooLarge`](crate::ParseKind::DecodedTooLarge) as soon as a step gives more than `cap` bytes.
+/// [`UnknownCoding`], [`Compressed`], or
+/// [`DecodedTooLarge`] as soon as a step gives more than `cap` bytes.
 pub fn decode<'a>(encoding: &str, body: &'a [u8], cap: usize) -> Result<Cow<'a, [u8]>, ParseError> {
     if encoding.split(',').count() > 4 {
         return Err(ParseError::new(UnknownCoding, 0));

@@ -110,7 +110,7 @@ impl<'a> MimeHeaders<'a> {
     /// `Content-Type`; without one, `text/plain;charset=UTF-8`.
     ///
     /// # Errors
-    /// [`ParseKind::ContentType`], [`ParseKind::Parameter`], [`ParseKind::TooManyParameters`].
+    /// [`ContentType`](crate::ParseKind::ContentType), [`Parameter`](crate::ParseKind::Parameter), [`TooManyParameters`](crate::ParseKind::TooManyParameters).
     // spec: CONV-BODY-017
     pub fn content_type(&self) -> Result<ContentType<'a>, ParseError> {
         match self.value(self.places.content_type) {
@@ -149,7 +149,7 @@ impl<'a> MimeHeaders<'a> {
     /// `Content-Transfer-Encoding`; without one, binary.
     ///
     /// # Errors
-    /// [`ParseKind::UnknownTransferEncoding`].
+    /// [`UnknownTransferEncoding`](crate::ParseKind::UnknownTransferEncoding).
     pub fn transfer_encoding(&self) -> Result<TransferEncoding, ParseError> {
         let Some(value) = self.value(self.places.transfer_encoding) else {
             return Ok(TransferEncoding::Binary);
@@ -160,7 +160,7 @@ impl<'a> MimeHeaders<'a> {
     /// `Content-Disposition` (RFC 2183).
     ///
     /// # Errors
-    /// [`ParseKind::Parameter`], [`ParseKind::TooManyParameters`].
+    /// [`Parameter`](crate::ParseKind::Parameter), [`TooManyParameters`](crate::ParseKind::TooManyParameters).
     pub fn disposition(&self) -> Result<Option<Disposition<'a>>, ParseError> {
         let Some(value) = self.value(self.places.disposition) else { return Ok(None) };
         Disposition::parse_limited(value.text, self.parameters).map(Some).map_err(|e| e.shifted(value.at))
@@ -195,7 +195,7 @@ impl<'a> MimeHeaders<'a> {
     /// Undoes the transfer encoding, then the content coding, of a payload with these headers.
     ///
     /// # Errors
-    /// As [`MimeHeaders::transfer_encoding`] and [`coding::decode`], and [`ParseKind::TransferEncoding`].
+    /// As [`MimeHeaders::transfer_encoding`] and [`coding::decode`], and [`TransferEncoding`](crate::ParseKind::TransferEncoding).
     pub fn decode<'b>(&self, body: &'b [u8], cap: usize) -> Result<Cow<'b, [u8]>, ParseError> {
         let plain = self.transfer_encoding()?.decode(body, cap)?;
         let Some(encoding) = self.value(self.places.encoding) else { return Ok(plain) };
