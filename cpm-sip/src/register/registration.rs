@@ -233,7 +233,7 @@ impl Registration {
     }
 
     /// A response to the REGISTER under way.
-    // spec: RFC3261-10.2.7 RFC3261-10.2.8
+    // spec: RFC3261-10.2.8
     pub fn response(&mut self, now: Now, message: &Message) -> Outcome {
         let status = message.status().unwrap_or(0);
         if self.state != State::Sent || status < 200 {
@@ -254,7 +254,7 @@ impl Registration {
     }
 
     /// The REGISTER under way ended without final response.
-    // spec: RFC3261-8.1.3.1
+    // spec: RFC3261-8.1.3.1 RFC3261-10.2.7
     pub fn failed(&mut self, now: Now, why: TxnFailure) -> Outcome {
         if self.state != State::Sent {
             return Outcome::None;
@@ -313,13 +313,22 @@ impl Registration {
         }
     }
 
-    /// A final response that is neither success nor a way forward: some pass with time, most do not.
+    /// A final response that is neither success nor a way forward: some pass with time, most do not. A 400 says that
+    /// what arrived was not understood, which need not be what we sent: a datagram that somebody else forged in our
+    /// name is answered to us as well. It is tried again, but seldom.
+    // spec: RFC3261-21.4.1
     fn rejected(&mut self, now: Now, message: &Message, after: Option<Duration>) -> Outcome {
         let status = message.status().unwrap_or(0);
         match status {
             408 | 430 | 480 | 500..=599 => {
                 let reason = message.reason().unwrap_or("").to_owned();
                 self.give_pause(now, status, reason, after)
+            }
+            400 if !self.removing => {
+                let longest = self.jittered(self.config.backoff_max, 2);
+                let after = after.map_or(longest, |after| after.max(longest));
+                let reason = message.reason().unwrap_or("").to_owned();
+                self.give_pause(now, status, reason, Some(after))
             }
             _ => self.stop(now, message),
         }

@@ -184,7 +184,7 @@ fn interval_too_brief_is_followed_once() {
     assert!(matches!(bench.answer(&first, 423, &[]), Outcome::Failed { status: 423, retry: None, .. }));
 }
 
-// test: RFC3261-8.1.3.1 RFC3261-21.5.4
+// test: RFC3261-8.1.3.1 RFC3261-21.5.4 RFC3261-10.2.7
 #[test]
 fn failures_back_off_from_2_to_30_seconds() {
     let mut bench = Bench::new(config());
@@ -210,6 +210,39 @@ fn failures_back_off_from_2_to_30_seconds() {
         matches!(outcome, Outcome::Failed { status: 503, retry: Some(retry), .. } if retry.as_secs() == 120)
     );
     assert_eq!(bench.wait().as_secs(), 120);
+}
+
+/// A datagram forged in our name makes the registrar send us a 400: it must not end the registration.
+// test: RFC3261-21.4.1
+#[test]
+fn bad_request_is_tried_again_after_the_longest_pause() {
+    let mut bench = Bench::new(config());
+    for _ in 0..20 {
+        let request = bench.sent();
+        let outcome = bench.answer(&request, 400, &[]);
+        let Outcome::Failed { status: 400, retry: Some(retry), .. } = outcome else { panic!("{outcome:?}") };
+        assert!(!bench.registration.is_registered());
+        assert_eq!(bench.wait(), retry);
+        assert!(within(retry, 15.0, 30.0), "{retry:?}");
+    }
+    let request = bench.sent();
+    bench.answer(&request, 400, &[("Retry-After", "120")]);
+    assert_eq!(bench.wait().as_secs(), 120);
+    bench.registered();
+    // What says that this user will never be registered is final.
+    for status in [402, 403, 404, 405, 410, 420, 603] {
+        let mut bench = Bench::new(config());
+        let request = bench.sent();
+        let outcome = bench.answer(&request, status, &[]);
+        assert!(matches!(outcome, Outcome::Failed { retry: None, .. }), "{outcome:?}");
+        assert_eq!(bench.registration.poll_timeout(), None, "{status}");
+    }
+    // A removal that is not understood is told, and not sent for ever.
+    bench.registration.unregister(bench.now);
+    let request = bench.sent();
+    let outcome = bench.answer(&request, 400, &[]);
+    assert!(matches!(outcome, Outcome::Failed { status: 400, retry: None, .. }), "{outcome:?}");
+    assert_eq!(bench.registration.poll_timeout(), None);
 }
 
 /// A node that restarts has its UDP clients again within 35 s.
