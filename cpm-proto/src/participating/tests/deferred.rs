@@ -302,6 +302,21 @@ fn a_message_that_is_refused_three_times_is_given_up() {
     assert_eq!(world.stats().deferred, 0);
 }
 
+/// 404 and 410 come from a contact its Device has left; the message was acknowledged and waits for the Device.
+// test: CONV-DF-009
+#[test]
+fn a_contact_that_was_left_refuses_nothing() {
+    for answers in [[404; 3], [410; 3], [404, 410, 404]] {
+        let (mut world, alice, _) = rounds(&answers);
+        alice.none(&mut world);
+        assert_eq!((world.stats().deferred, world.stats().deferred_dropped), (1, 0), "{answers:?}");
+        let mut bob = Device::udp("bob", 5064);
+        bob.register(&mut world);
+        assert_eq!(id_of(&bob.accept(&mut world)), "m1", "{answers:?}");
+        assert_eq!(world.stats().deferred, 0);
+    }
+}
+
 #[test]
 fn refusals_are_counted_across_a_restart() {
     let (mut world, alice, _) = rounds(&[400, 400]);
@@ -395,6 +410,30 @@ fn dequeue_despite(error: StoreError) {
     world.crash();
     bob.register(&mut world);
     bob.none(&mut world);
+}
+
+/// The removal of a delivered message was made, but the store could not say so: it is repeated, and must not meet a
+/// message that was acknowledged in the meantime.
+// test: CONV-DF-009
+#[test]
+fn a_repeated_removal_spares_what_came_later() {
+    let (mut world, mut alice, mut bob) = waiting(&["m1"]);
+    bob.register(&mut world);
+    let request = bob.one(&mut world);
+    world.store.fail_syncs(1, StoreError::Unavailable { retry: secs(1) });
+    bob.answer(&mut world, &request, 200);
+    let kept = |world: &World| world.store.records().filter(|(key, _, _)| key[18] == 0x21).count();
+    assert_eq!((world.stats().deferred, kept(&world)), (0, 0));
+    assert!(!world.node.is_quiescent(), "the removal will be repeated");
+    bob.unregister(&mut world);
+    assert_eq!(alice.status(&mut world, &text("bob", "m2")), 202);
+    world.advance(secs(60));
+    assert_eq!((world.stats().deferred, kept(&world)), (1, 1));
+    world.crash();
+    bob.restarted();
+    bob.register(&mut world);
+    assert_eq!(id_of(&bob.accept(&mut world)), "m2");
+    assert_eq!((world.stats().deferred, kept(&world)), (0, 0));
 }
 
 #[test]
