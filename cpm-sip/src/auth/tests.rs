@@ -122,7 +122,7 @@ fn authorize(client: &mut Authenticator) -> String {
     client.authorize("MESSAGE", "sip:bob@example.test", b"hi").remove(0).value
 }
 
-// test: RFC3261-22.4 RFC8760-2.4
+// test: RFC3261-22.4 RFC8760-2.4 RFC7616-3.3
 #[test]
 fn challenges_stand_in_configured_order_and_sha_256_is_chosen() {
     for (order, first) in
@@ -210,6 +210,7 @@ fn wrong_secret_and_unknown_user_are_the_same() {
     assert_eq!(judge(&mut verifier, now(), &value, b"hi", Some(&Secret::new("pw"))), Verdict::Accepted);
 }
 
+// test: RFC7616-3.3
 #[test]
 fn nonce_ends_moves_or_is_forged() {
     let mut verifier = verifier(&[Algorithm::Sha256]);

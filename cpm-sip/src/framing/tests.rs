@@ -46,7 +46,7 @@ fn stream() -> (Vec<u8>, Vec<Frame>) {
     (octets, frames)
 }
 
-// test: RFC3261-18.3 RFC5626-3.5.1
+// test: RFC3261-18.3 RFC5626-3.5.1 RFC3261-7.5
 #[test]
 fn frames_of_a_stream_cut_at_every_place() {
     let (octets, expected) = stream();
@@ -146,6 +146,7 @@ fn what_is_held_is_bounded() {
     panic!("the head limit was never reached");
 }
 
+// test: RFC5626-4.4.2
 #[test]
 fn kinds_of_datagrams() {
     assert_eq!(Datagram::of(b""), Datagram::KeepAlive);

@@ -95,6 +95,7 @@ fn errors_name_the_field_and_the_octet_of_the_message() {
     assert_eq!(error.answer().unwrap().reason, "Malformed Call-ID header field");
 }
 
+// test: RFC3261-20.10
 #[test]
 fn contacts() {
     let text = "\"Mr. Watson\" <sip:watson@worcester.bell-telephone.com>;q=0.7;expires=3600";
@@ -120,6 +121,70 @@ fn contacts() {
         "<sip:a.org>;q=0;q=1",
     ] {
         assert!(Contact::parse(text).is_err(), "{text}");
+    }
+}
+
+/// `qvalue = ("0" ["." 0*3DIGIT]) / ("1" ["." 0*3("0")])`
+// test: RFC3261-25.1
+#[test]
+fn preferences_have_three_digits_at_most() {
+    let q = |text: &str| match Contact::parse(&format!("<sip:a.org>;q={text}")) {
+        Ok(Contact::Address(contact)) => contact.q(),
+        _ => None,
+    };
+    for (text, thousandths) in [
+        ("0", 0),
+        ("0.", 0),
+        ("0.001", 1),
+        ("0.05", 50),
+        ("0.7", 700),
+        ("0.999", 999),
+        ("1", 1000),
+        ("1.", 1000),
+        ("1.000", 1000),
+    ] {
+        assert_eq!(q(text), Some(thousandths), "{text}");
+    }
+    for text in ["1.001", "1.0000", "0.0000", "2", "00", "01", "10", "0.x", "-0", "0,5", "0.1.1", "1e0"] {
+        assert_eq!(q(text), None, "{text}");
+    }
+}
+
+/// The examples of RFC 3261 §20.8; `callid = word ["@" word]`.
+// test: RFC3261-20.8
+#[test]
+fn call_ids() {
+    let read = |line: &str| message(line).call_id().map(str::to_owned);
+    for (line, id) in [
+        (
+            "Call-ID: f81d4fae-7dec-11d0-a765-00a0c91e6bf6@biloxi.com",
+            "f81d4fae-7dec-11d0-a765-00a0c91e6bf6@biloxi.com",
+        ),
+        (
+            "i:f81d4fae-7dec-11d0-a765-00a0c91e6bf6@192.0.2.4",
+            "f81d4fae-7dec-11d0-a765-00a0c91e6bf6@192.0.2.4",
+        ),
+        ("Call-ID: -.!%*_+`'~()<>:\\\"/[]?{}aA0", "-.!%*_+`'~()<>:\\\"/[]?{}aA0"),
+    ] {
+        assert_eq!(read(line).as_deref(), Ok(id), "not one octet is changed");
+    }
+    for value in ["", "@", "a@", "@a", "a@b@c", "a b", "a,b", "a;b", "a=b", "\u{e9}"] {
+        assert!(read(&format!("Call-ID: {value}")).is_err(), "{value}");
+    }
+}
+
+// test: RFC3323-4.2
+#[test]
+fn privacy_is_a_list_with_semicolons() {
+    let read = |lines: &str| {
+        message(lines).privacy().map(|all| all.map(str::to_owned).collect::<Vec<_>>()).map_err(|_| ())
+    };
+    let words = ["header", "session", "user", "none", "critical"];
+    assert_eq!(read("Privacy: header;session ; user; none;\r\n critical").unwrap(), words);
+    assert_eq!(read("Privacy: id").unwrap(), ["id"]);
+    assert_eq!(read("Subject: x").unwrap(), [""; 0]);
+    for value in ["", ";", "id;", ";id", "id;;critical", "id critical", "\"id\""] {
+        assert_eq!(read(&format!("Privacy: {value}")), Err(()), "{value}");
     }
 }
 
@@ -217,7 +282,7 @@ fn challenges_and_credentials() {
     assert_eq!(quote("a\"\\b"), "\"a\\\"\\\\b\"");
 }
 
-// test: CONV-TAG-001 CONV-TAG-002 CONV-TAG-003
+// test: CONV-TAG-001 CONV-TAG-002 CONV-TAG-003 RFC3841-9.2
 #[test]
 fn feature_tags_match_by_whole_token() {
     let escaped =
@@ -241,8 +306,18 @@ fn feature_tags_match_by_whole_token() {
     assert_eq!((device.instance(), device.icsi().is_empty()), (Some("urn:uuid:1"), true));
     assert_eq!(escape_urn(urn), "urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.session");
     assert!(AcceptContact::parse("sip:a.org").is_err());
+    let list = message(
+        "a: *;audio;require, *;video;explicit\r\nAccept-Contact: *;methods=\"BYE\";class=\"business\"",
+    );
+    let demands: Vec<_> = list
+        .accept_contacts()
+        .map(Result::unwrap)
+        .map(|one| (one.is_required(), one.is_explicit()))
+        .collect();
+    assert_eq!(demands, [(true, false), (false, true), (false, false)], "the compact form and lists");
 }
 
+// test: RFC3261-20.43
 #[test]
 fn identities_services_and_cpm_fields() {
     let message = message(

@@ -333,3 +333,22 @@ fn line(out: &mut BytesMut, name: &str, value: &str) {
         out.put_slice(part.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Edit;
+    use crate::{Limits, Message};
+
+    // test: RFC3261-16.7
+    #[test]
+    fn a_response_goes_on_without_its_topmost_via() {
+        let rest = "SIP/2.0/TCP a.org\r\nv: x\r\nl: 0\r\n\r\n";
+        for top in ["a.org, ", "a.org\r\nVia: "] {
+            let raw = format!("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {top}{rest}");
+            assert_eq!(
+                Edit::new(&Message::parse(raw.into(), &Limits::default()).unwrap()).pop_via().write(),
+                format!("SIP/2.0 200 OK\r\nVia: {rest}")
+            );
+        }
+    }
+}

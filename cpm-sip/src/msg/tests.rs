@@ -51,6 +51,7 @@ fn every_known_name_is_found_in_any_case_and_compact() {
     assert_eq!(HeaderId::of("z"), HeaderId::Other);
 }
 
+// test: RFC3261-7.1 RFC3261-7.2
 #[test]
 fn start_lines() {
     let cases = [
@@ -90,7 +91,7 @@ fn start_lines() {
     assert_eq!((response.method(), response.request_uri(), response.is_request()), (None, None, false));
 }
 
-// test: RFC3261-7.3.1
+// test: RFC3261-7.3.1 RFC3261-7
 #[test]
 fn lines_and_names_are_strict() {
     let cases: [(&[u8], ParseKind); 16] = [
@@ -251,6 +252,7 @@ fn mandatory_fields_and_single_instances() {
     assert_eq!(kind(with("i: c2\r\n")), ParseKind::Duplicate(HeaderId::CallId));
 }
 
+// test: RFC3261-8.1.1.8 RFC3261-8.2.2 RFC3261-16.3
 #[test]
 fn requests_that_no_element_may_act_on() {
     let several = ParseKind::Invalid(HeaderId::Contact, Fault::Several);

@@ -165,6 +165,50 @@ fn canonical_addresses() {
     }
 }
 
+/// The grammar of RFC 3966 §3 with the examples of its §6.
+// test: RFC3966-3
+#[test]
+fn tel_uris_are_global_or_local_numbers() {
+    for (text, number, global, context) in [
+        ("tel:+1-201-555-0123", "+1-201-555-0123", true, None),
+        ("tel:7042;phone-context=example.com", "7042", false, Some("example.com")),
+        ("tel:863-1234;phone-context=+1-914-555", "863-1234", false, Some("+1-914-555")),
+        ("tel:*69#aF.(0);ext=3;phone-context=+1", "*69#aF.(0)", false, Some("+1")),
+    ] {
+        let Uri::Tel(tel) = Uri::parse(text).unwrap() else { panic!("{text}") };
+        assert_eq!((tel.number(), tel.is_global(), tel.phone_context()), (number, global, context), "{text}");
+    }
+    for text in [
+        "tel:-.()",
+        "tel:+",
+        "tel:+1*",
+        "tel:+1F",
+        "tel:1+1",
+        "tel:12g",
+        "tel:1 2",
+        "tel:12;phone-context=+",
+        "tel:12;phone-context=+a",
+        "tel:12;phone-context=a_b",
+    ] {
+        assert!(Uri::parse(text).is_err(), "{text}");
+    }
+}
+
+/// RFC 4475 §3.1.1.6: no white space between a name of tokens and the bracket.
+// test: RFC4475-3.1.1.6
+#[test]
+fn a_name_may_touch_the_bracket() {
+    for (text, name) in [
+        ("caller<sip:caller@example.com>;tag=323", "caller"),
+        ("the caller<sip:caller@example.com>;tag=323", "the caller"),
+        ("\"the <caller>\"<sip:caller@example.com>;tag=323", "the <caller>"),
+    ] {
+        let address = NameAddr::parse(text).unwrap();
+        assert_eq!(address.display().as_deref(), Some(name));
+        assert_eq!((address.uri().as_str(), address.tag()), ("sip:caller@example.com", Some("323")));
+    }
+}
+
 #[test]
 fn addresses_with_and_without_brackets() {
     let address = NameAddr::parse("\"A. \\\"B\\\"\" <sip:a@x.org;lr>;tag=1;x").unwrap();

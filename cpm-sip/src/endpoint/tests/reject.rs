@@ -10,7 +10,7 @@ fn malformed(bench: &mut Bench, text: &str) -> Vec<(Option<SocketAddr>, String)>
     bench.drain().iter().filter_map(transmitted).collect()
 }
 
-// test: RFC3261-8.2.7 RFC3261-21.4.1 RFC3261-21.5.6
+// test: RFC3261-8.2.7 RFC3261-21.4.1 RFC3261-21.5.6 RFC3261-16.3
 #[test]
 fn malformed_requests_are_answered_by_name_of_the_fault() {
     let good = request("MESSAGE", "z9hG4bK1");

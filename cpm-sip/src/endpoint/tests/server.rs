@@ -13,7 +13,7 @@ fn respond(
     bench.endpoint.respond(bench.now, txn, head).unwrap();
 }
 
-// test: RFC3261-17.2.2 RFC3581-4
+// test: RFC3261-17.2.2 RFC3581-4 RFC3261-8.2.6
 #[test]
 fn request_is_answered_once_and_again_when_repeated() {
     let mut bench = Bench::udp(Config { server: Some("cpm".into()), ..Config::default() });
@@ -31,7 +31,12 @@ fn request_is_answered_once_and_again_when_repeated() {
         text.contains("Via: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bK1;received=192.0.2.2;rport=6000\r\n")
     );
     assert!(text.contains("Server: cpm\r\n"));
-    assert!(super::message(&text).to().unwrap().tag().is_some());
+    let answer = super::message(&text);
+    for id in [HeaderId::From, HeaderId::CallId, HeaderId::CSeq] {
+        assert_eq!(answer.header(id), message.header(id), "{id:?}");
+    }
+    assert_eq!(answer.to().unwrap().uri(), message.to().unwrap().uri());
+    assert!(answer.to().unwrap().tag().is_some() && message.to().unwrap().tag().is_none());
     bench.datagram("192.0.2.2:6000", raw).unwrap();
     assert_eq!(bench.sent(), [text], "the kept response");
     let again = bench.endpoint.respond(bench.now, txn, Head::response_to(&message, 500, ""));
