@@ -105,7 +105,7 @@ impl Server {
         {
             return Err(Reply::busy(5));
         }
-        let claim = match self.claim(&identity, &incoming.kind) {
+        let claim = match self.claim(parts, &identity, &incoming.kind) {
             Ok(claim) => claim,
             Err(verdict) => {
                 parts.stats.forged_notifications += u64::from(verdict == Verdict::Forged);
@@ -323,7 +323,12 @@ impl Server {
     /// Judges a notification and sets its flag, so that the next one with the same news finds it. `Err`: it
     /// is taken and dropped (CONV-IMDN-040, CONV-IMDN-061).
     // spec: CONV-IMDN-040, CONV-IMDN-061, CONV-IMDN-063
-    fn claim(&mut self, identity: &Identity, kind: &Kind) -> Result<Option<Claim>, Verdict> {
+    fn claim(
+        &mut self,
+        parts: &mut Parts<'_>,
+        identity: &Identity,
+        kind: &Kind,
+    ) -> Result<Option<Claim>, Verdict> {
         let Kind::Notification { about, kind, .. } = *kind else { return Ok(None) };
         let Some(reporter) = identity.user else { return Ok(None) };
         match self.seen.judge(reporter, about, kind) {
@@ -346,7 +351,10 @@ impl Server {
             Notification::Displayed => record.displayed = true,
             _ => record.delivered = true,
         }
-        self.seen.put(reporter, about, record);
+        // What is forgotten for it must not stay on disk: it would come back with a restart.
+        if let Some(forgotten) = self.seen.put(reporter, about, record) {
+            self.unsee(parts, &[forgotten]);
+        }
         Ok(Some(Claim { reporter, about, kind, existed: old.is_some() }))
     }
 

@@ -214,3 +214,23 @@ fn a_notification_to_nobody_finds_the_hidden_sender() {
         assert_eq!(world.store.records().count(), 0);
     }
 }
+
+// What the full table forgets leaves the store as well, or it would come back with a restart.
+#[test]
+fn a_notification_that_displaces_an_outcome_takes_it_from_the_store_too() {
+    let mut config = config();
+    config.limits.remembered = 1;
+    let mut world = World::with(config);
+    let (mut alice, mut bob) = (Device::udp("alice", 5061), Device::udp("bob", 5062));
+    alice.register(&mut world);
+    bob.register(&mut world);
+    assert!(alice.message(&mut world, &wanting("bob", "m1", "")).is_none());
+    bob.accept(&mut world);
+    let kept = |world: &World| world.store.records().filter(|(key, _, _)| key[18] == 0x22).count();
+    assert_eq!(kept(&world), 1);
+    world.responses.clear();
+    assert_eq!(send(&mut world, &mut bob, &delivered("alice", "n1", "unknown")), None);
+    alice.accept(&mut world);
+    assert_eq!(world.stats().remembered, 1);
+    assert_eq!(kept(&world), 1);
+}
